@@ -1,0 +1,65 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// What every module of ours is held to: the Swift 6 language mode is the tools version's default.
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+// Data moves one way, top to bottom. Tests/HouseTests holds this table.
+let package = Package(
+  name: "alibi",
+  products: [
+    .executable(name: "alibid", targets: ["alibid"]),
+    .executable(name: "alibi", targets: ["alibi"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    .target(name: "CLinux"),
+    .target(name: "LinuxKernel", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "Decode", swiftSettings: strict),
+    // An entry borrows the ring's memory; saying so still needs an experimental attribute.
+    .target(name: "Journal", swiftSettings: strict + [.enableExperimentalFeature("Lifetimes")]),
+    .target(name: "Records", swiftSettings: strict),
+    .target(
+      name: "Rules",
+      dependencies: ["Records", "Yams", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: strict),
+    .target(name: "Lineage", dependencies: ["Decode", "Journal", "Records", "Rules"], swiftSettings: strict),
+    .target(name: "Capture", dependencies: ["CLinux", "LinuxKernel", "Decode", "Journal"], swiftSettings: strict),
+    .target(
+      name: "Evidence",
+      dependencies: ["Records", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
+    .target(
+      name: "Monitor",
+      dependencies: [
+        "LinuxKernel", "Decode", "Journal", "Records", "Rules", "Lineage", "Capture", "Evidence",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "alibid",
+      dependencies: ["Monitor", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "alibi",
+      dependencies: [
+        "LinuxKernel", "Records", "Evidence",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,90 @@
+// What Swift cannot import by itself: variadic and function-like calls, structures newer than the C library's
+// headers, and the ordered loads and stores of the perf ring buffer. Nothing here decides anything.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/connector.h>
+#include <linux/cn_proc.h>
+#include <linux/netlink.h>
+#include <linux/perf_event.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/fanotify.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+// errno is a macro in glibc.
+static inline int cl_errno(void) { return errno; }
+
+// open(2) is variadic.
+static inline int cl_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
+static inline int cl_openat(int dir, const char *path, int flags, unsigned mode) {
+  return openat(dir, path, flags, mode);
+}
+
+int cl_fanotify_init(unsigned flags, unsigned event_flags);
+int cl_fanotify_mark(int fd, unsigned flags, uint64_t mask, int dir, const char *path);
+
+// A software dummy event of one CPU that records tasks and file mappings with CLOCK_MONOTONIC times.
+int cl_perf_open_task_records(int cpu, uint32_t wakeup_bytes);
+// data_head with acquire order, data_tail with release order: see "mmap layout" in perf_event_open(2).
+uint64_t cl_perf_head(const void *page);
+void cl_perf_set_tail(void *page, uint64_t tail);
+uint64_t cl_perf_data_offset(const void *page);
+uint64_t cl_perf_data_size(const void *page);
+
+// A file handle with room for the kernel's largest (MAX_HANDLE_SZ).
+struct cl_file_handle {
+  uint32_t handle_bytes;
+  int32_t handle_type;
+  uint8_t bytes[128];
+};
+int cl_name_to_handle(int dir, const char *path, struct cl_file_handle *out, int *mount_id, int flags);
+int cl_open_by_handle(int mount_fd, int32_t type, const void *bytes, uint32_t count, int flags);
+
+// Joins the connector's process-event multicast group (NETLINK_CONNECTOR, CN_IDX_PROC).
+int cl_connector_open(int receive_bytes);
+// One datagram of the kernel's; -1 with errno, 0 for one that is not from the kernel.
+ssize_t cl_connector_receive(int fd, void *into, size_t room);
+
+// Acquire and release on a word that two threads, later two processes, share.
+static inline uint64_t cl_load_acquire(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+static inline void cl_store_release(uint64_t *word, uint64_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+// f_fsid is a struct whose fields are private in glibc.
+uint64_t cl_fsid(const struct statfs *info);
+static inline ssize_t cl_readlink(const char *path, uint8_t *into, size_t room) {
+  return readlink(path, (char *)into, room);
+}
+static inline ssize_t cl_read(int fd, uint8_t *into, size_t room) { return read(fd, into, room); }
+int cl_memfd(const char *name);
+void cl_name_thread(const char *name);
+
+// epoll_event is packed and holds a union.
+int cl_epoll_add(int epoll, int fd, int priority, uint64_t tag);
+int cl_epoll_wait(int epoll, uint64_t *tags, int room, int milliseconds);
+
+// Unix sockets: sockaddr_un's path is an array that Swift sees as a tuple of 108.
+int cl_unix_listen(const char *path, unsigned mode);
+int cl_unix_connect(const char *path, int type);
+// A datagram to the service manager, sd_notify(3); a path that begins with '@' is abstract.
+int cl_notify(const char *path, const char *text);
+int cl_inotify_watch(const char *path, uint32_t mask);
+int cl_lock_file(int fd);
+
+#endif

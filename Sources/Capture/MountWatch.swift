@@ -1,0 +1,172 @@
+internal import Decode
+internal import Journal
+internal import LinuxKernel
+
+/// The marks: which file systems are watched, in the mount namespaces of this host and of session processes.
+final class MountWatch {
+  /// A mount namespace that somebody of a session lives in.
+  private struct Namespace {
+    var pids: Set<Int32>
+  }
+
+  private struct Watched {
+    var entry: FileSystemEntry
+    /// The ids of the mounts it was seen at; when all are gone, so is the mark.
+    var mounts: Set<UInt32>
+  }
+
+  let identity: FanotifyGroup
+  let descriptors: FanotifyGroup?
+  /// Tells of mounts where the kernel can (Linux 6.14).
+  let events: FanotifyGroup?
+  /// Told of mounts by poll(2) where it cannot.
+  let table: OwnedDescriptor
+  private var watched: [UInt64: Watched] = [:]
+  private var namespaces: [[UInt8]: Namespace] = [:]
+  private let ownNamespace: [UInt8]
+
+  init() throws(Errno) {
+    identity = try FanotifyGroup(.identity)
+    descriptors = try? FanotifyGroup(.descriptor)
+    table = try OwnedDescriptor.open("/proc/self/mountinfo", .readOnly)
+    ownNamespace = try readLink("/proc/self/ns/mnt")
+    events = try? FanotifyGroup(.mounts)
+    if events != nil {
+      let namespace = try OwnedDescriptor.open("/proc/self/ns/mnt", .readOnly)
+      try? events?.mark(.mountNamespace, mask: FanotifyMask.mounts.rawValue, object: namespace)
+    }
+  }
+
+  /// Marks what is not marked yet and notes what is gone. Returns what changed.
+  func refresh() -> [FileSystemEntry] {
+    var changes: [FileSystemEntry] = []
+    var present: [UInt64: Set<UInt32>] = [:]
+    look(through: "self", root: [], &present, &changes)
+    for (name, namespace) in namespaces {
+      let alive = namespace.pids.filter { (try? Procfs.link($0, "ns/mnt")) == name }
+      guard let pid = alive.first else {
+        forget(name)
+        continue
+      }
+      namespaces[name]?.pids = alive
+      look(through: "\(pid)", root: Array("/proc/\(pid)/root".utf8), &present, &changes)
+    }
+    for (device, known) in watched where present[device] == nil {
+      watched[device] = nil
+      var gone = known.entry
+      gone.watching = .nothing
+      gone.reason = Array("unmounted".utf8)
+      gone.time = Clock.monotonic.now
+      changes.append(gone)
+    }
+    return changes
+  }
+
+  /// Watches the mount namespace of a session's process, if it is another one.
+  func follow(_ pid: Int32) -> [FileSystemEntry] {
+    guard let name = try? Procfs.link(pid, "ns/mnt"), name != ownNamespace else { return [] }
+    if namespaces[name] != nil {
+      namespaces[name]?.pids.insert(pid)
+      return []
+    }
+    namespaces[name] = Namespace(pids: [pid])
+    if events != nil, let namespace = try? OwnedDescriptor.open("/proc/\(pid)/ns/mnt", .readOnly) {
+      try? events?.mark(.mountNamespace, mask: FanotifyMask.mounts.rawValue, object: namespace)
+    }
+    return refresh()
+  }
+
+  /// Whether a session lives in a namespace whose mounts must be looked at now and then.
+  var hasForeignNamespaces: Bool { !namespaces.isEmpty }
+
+  /// Takes the waiting mount events; they only say that a look is due.
+  func drainEvents() {
+    guard events != nil else { return }
+    unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
+      while let count = try? unsafe events?.descriptor.read(into: buffer), count > 0 {}
+    }
+  }
+
+  private func forget(_ namespace: [UInt8]) {
+    namespaces[namespace] = nil
+    // The mark goes with the namespace; nothing of ours keeps it alive.
+  }
+
+  private func look(
+    through process: String, root: [UInt8], _ present: inout [UInt64: Set<UInt32>],
+    _ changes: inout [FileSystemEntry]
+  ) {
+    guard let text = try? Procfs.file("/proc/\(process)/mountinfo", limit: 16 << 20) else { return }
+    let table = MountEntry.table(text)
+    for mount in table { present[mount.device, default: []].insert(mount.id) }
+    for mount in table {
+      if let known = watched[mount.device] {
+        // Unmounted and mounted again in between: the mark went with the old superblock.
+        if !known.mounts.isDisjoint(with: present[mount.device] ?? []) { continue }
+      }
+      guard var entry = mark(mount, root: root, alternatives: table) else { continue }
+      if watched[mount.device] != nil, entry.watching != .nothing {
+        entry.reason = Array("marked again after it was mounted again".utf8)
+      }
+      changes.append(entry)
+      watched[mount.device] = Watched(entry: entry, mounts: present[mount.device] ?? [])
+    }
+    for (device, mounts) in present { watched[device]?.mounts = mounts }
+  }
+
+  /// Marks one file system at whichever of its mount points can be reached.
+  private func mark(_ mount: MountEntry, root: [UInt8], alternatives: [MountEntry]) -> FileSystemEntry? {
+    var entry = FileSystemEntry(
+      fileSystem: 0, device: mount.device, type: mount.type, mountPoint: mount.mountPoint, watching: .nothing,
+      reason: "", time: 0)
+    let reachable = alternatives.filter { other in
+      guard other.device == mount.device, let status = try? FileStatus(path: root + other.mountPoint) else {
+        return false
+      }
+      // btrfs gives each subvolume a device number of its own.
+      return status.device == mount.device || mount.type == Array("btrfs".utf8)
+    }
+    guard let place = reachable.first else {
+      entry.reason = Array("hidden beneath another mount".utf8)
+      entry.time = Clock.monotonic.now
+      return entry
+    }
+    entry.mountPoint = place.mountPoint
+    let path = root + place.mountPoint
+    entry.fileSystem = (try? fileSystemID(path: path)) ?? 0
+    do {
+      guard try handlesAreKnown(path) else { throw Errno.notSupported }
+      try identity.mark(.fileSystem, mask: FanotifyMask.files.rawValue, path: path)
+      entry.watching = .identity
+    } catch {
+      if Self.kernelInterfaces.contains(String(decoding: mount.type, as: UTF8.self)) {
+        entry.reason = Array("an interface of the kernel's, with no stored files".utf8)
+      } else if descriptors == nil {
+        entry.reason = Array("refuses identity mode (\(error)), and the kernel has no descriptor mode".utf8)
+      } else {
+        do {
+          try descriptors?.mark(.fileSystem, mask: FanotifyMask.descriptors.rawValue, path: path)
+          entry.watching = .descriptors
+          entry.reason = Array("refuses identity mode (\(error)): creations, deletions and renames are not seen".utf8)
+        } catch {
+          entry.reason = Array("cannot be marked: \(error)".utf8)
+        }
+      }
+    }
+    entry.time = Clock.monotonic.now
+    return entry
+  }
+
+  /// Whether the file system's handles say inode and generation in an encoding we read.
+  private func handlesAreKnown(_ path: [UInt8]) throws(Errno) -> Bool {
+    let handle = try FileHandle(path: path)
+    return unsafe DecodedHandle(type: handle.type, in: handle.bytes.span.bytes, at: 0, count: handle.bytes.count) != nil
+  }
+
+  /// Types that hold no files anybody stored: what is read there is state of the kernel's.
+  private static let kernelInterfaces: Set<String> = [
+    "proc", "sysfs", "devpts", "cgroup", "cgroup2", "securityfs", "debugfs", "tracefs", "bpf", "pstore",
+    "configfs", "fusectl", "mqueue", "autofs", "binfmt_misc", "rpc_pipefs", "nsfs", "efivarfs", "selinuxfs",
+    "sockfs", "pipefs",
+  ]
+}

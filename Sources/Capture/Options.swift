@@ -1,0 +1,19 @@
+/// How capture behaves. The defaults are what a workstation needs.
+public struct CaptureOptions: Sendable {
+  /// How long to let the kernel merge events before they are read, in nanoseconds: 1 to 20 ms are sensible.
+  public var batchInterval: UInt64 = 5_000_000
+  /// After how long without events a batch is closed all the same, in milliseconds.
+  public var idleInterval: Int32 = 1000
+  /// How many events the kernel may queue. Large, so that overflow is rare; bounded, so that it is an event and
+  /// not the end of the machine's memory.
+  public var queueLength = 1 << 20
+  /// Bytes of perf records a CPU may hold, a power of two.
+  public var perfBytes = 4 << 20
+  /// Bytes of socket buffer for the process connector.
+  public var connectorBytes: Int32 = 16 << 20
+  /// Bytes of the journal, a power of two.
+  public var journalBytes = 64 << 20
+
+  /// The defaults.
+  public init() {}
+}

@@ -1,0 +1,35 @@
+internal import Decode
+internal import Journal
+internal import LinuxKernel
+
+/// A look at every process in /proc, for those whose birth nobody saw.
+enum ProcessScan {
+  /// Every process there is, this one left out. A process that ends during the look is left out too.
+  static func all() throws(Errno) -> [ObservedProcess] {
+    let own = Procfs.ownPid
+    let monotonic = Clock.monotonic.now
+    let sleep = Clock.boot.now &- monotonic
+    let tick = 1_000_000_000 / Procfs.ticksPerSecond
+    var found: [ObservedProcess] = []
+    for pid in try Procfs.pids() where pid != own {
+      guard let text = try? Procfs.file(pid, "stat"), let stat = ProcessStat(text) else { continue }
+      // No executable: a kernel thread, or a process that is ending.
+      let executable = (try? Procfs.link(pid, "exe")) ?? []
+      let started = stat.startTicks &* tick
+      found.append(
+        ObservedProcess(
+          pid: pid, parent: stat.parent, threads: stat.threads,
+          startedAt: started > sleep ? started - sleep : 0, executable: executable,
+          script: executable.isEmpty ? [] : script(of: pid), time: Clock.monotonic.now))
+    }
+    return found
+  }
+
+  /// The first argument of a command line, where it is an absolute path: what an interpreter runs.
+  private static func script(of pid: Int32) -> [UInt8] {
+    guard let line = try? Procfs.file(pid, "cmdline", limit: 8192) else { return [] }
+    let arguments = line.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
+    guard arguments.count > 1, arguments[1].first == UInt8(ascii: "/") else { return [] }
+    return Array(arguments[1])
+  }
+}

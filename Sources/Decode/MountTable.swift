@@ -1,0 +1,105 @@
+/// One line of /proc/PID/mountinfo (proc_pid_mountinfo(5)).
+public struct MountEntry: Hashable, Sendable {
+  /// The mount's id.
+  public var id: UInt32
+  /// The id of the mount it sits on.
+  public var parent: UInt32
+  /// `st_dev` of the files on it, major in the upper and minor in the lower 32 bits.
+  public var device: UInt64
+  /// The directory of the file system that is its root: `/`, or less for a bind mount.
+  public var root: [UInt8]
+  /// Where it is, relative to the process's root.
+  public var mountPoint: [UInt8]
+  /// The file system's type, with its subtype.
+  public var type: [UInt8]
+  /// What was mounted.
+  public var source: [UInt8]
+
+  /// Reads a whole mountinfo file. A line that does not have the form is left out: the kernel writes none.
+  public static func table(_ text: [UInt8]) -> [MountEntry] {
+    text.split(separator: UInt8(ascii: "\n")).compactMap { MountEntry(line: $0) }
+  }
+
+  init?(line: ArraySlice<UInt8>) {
+    let fields = line.split(separator: UInt8(ascii: " "))
+    guard fields.count >= 9, let dash = fields[6...].firstIndex(where: { $0.elementsEqual("-".utf8) }),
+      dash + 2 < fields.count, let id = Self.number(fields[0]), let parent = Self.number(fields[1])
+    else { return nil }
+    let device = fields[2].split(separator: UInt8(ascii: ":"))
+    guard device.count == 2, let major = Self.number(device[0]), let minor = Self.number(device[1]) else {
+      return nil
+    }
+    self.id = id
+    self.parent = parent
+    self.device = UInt64(major) << 32 | UInt64(minor)
+    root = Self.unescaped(fields[3])
+    mountPoint = Self.unescaped(fields[4])
+    type = Self.unescaped(fields[dash + 1])
+    source = Self.unescaped(fields[dash + 2])
+  }
+
+  private static func number(_ digits: ArraySlice<UInt8>) -> UInt32? {
+    UInt32(String(decoding: digits, as: UTF8.self))
+  }
+
+  /// Space, tab, newline and backslash are written as octal `\040`.
+  static func unescaped(_ field: ArraySlice<UInt8>) -> [UInt8] {
+    var out: [UInt8] = []
+    var at = field.startIndex
+    while at < field.endIndex {
+      if field[at] == UInt8(ascii: "\\"), at + 3 < field.endIndex {
+        let digits = field[(at + 1)...(at + 3)]
+        if digits.allSatisfy({ $0 >= 48 && $0 <= 55 }) {
+          out.append(digits.reduce(0) { $0 &* 8 &+ ($1 - 48) })
+          at += 4
+          continue
+        }
+      }
+      out.append(field[at])
+      at += 1
+    }
+    return out
+  }
+}
+
+/// The fields of /proc/PID/stat that are needed here (proc_pid_stat(5)).
+public struct ProcessStat: Hashable, Sendable {
+  /// The process id.
+  public var pid: Int32
+  /// The parent's.
+  public var parent: Int32
+  /// The session id of setsid(2).
+  public var session: Int32
+  /// The controlling terminal, `major << 8 | minor` packed as in dev_t; 0 for none.
+  public var terminal: Int32
+  /// How many threads it has.
+  public var threads: Int32
+  /// When it began, in clock ticks of CLOCK_BOOTTIME.
+  public var startTicks: UInt64
+  /// The name, at most 15 bytes.
+  public var name: [UInt8]
+
+  /// Reads the file; nil where it does not have the form. The name may hold any byte, also `)`.
+  public init?(_ text: [UInt8]) {
+    guard let open = text.firstIndex(of: UInt8(ascii: "(")), let close = text.lastIndex(of: UInt8(ascii: ")")),
+      open > 1, open < close
+    else { return nil }
+    func number<T: FixedWidthInteger>(_ digits: ArraySlice<UInt8>, _ type: T.Type) -> T? {
+      T(String(decoding: digits, as: UTF8.self))
+    }
+    // Field 3 (state) is the first after the name.
+    let fields = text[(close + 1)...].split(whereSeparator: { $0 == 0x20 || $0 == 0x0a })
+    guard fields.count >= 20, let pid = number(text[..<(open - 1)], Int32.self),
+      let parent = number(fields[1], Int32.self), let session = number(fields[3], Int32.self),
+      let terminal = number(fields[4], Int32.self), let threads = number(fields[17], Int32.self),
+      let start = number(fields[19], UInt64.self)
+    else { return nil }
+    self.pid = pid
+    self.parent = parent
+    self.session = session
+    self.terminal = terminal
+    self.threads = threads
+    startTicks = start
+    name = Array(text[(open + 1)..<close])
+  }
+}

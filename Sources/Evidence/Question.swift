@@ -1,0 +1,132 @@
+public import Records
+
+/// What somebody wants proven.
+public struct ProofQuestion: Sendable {
+  /// What it is about.
+  public enum Target: Sendable, Hashable {
+    /// One path, and every file that bore it.
+    case file(RawPath)
+    /// A directory, and everything that was ever beneath it.
+    case tree(RawPath)
+    /// Every path that matches.
+    case glob(PathPattern)
+    /// One file, whatever it was called.
+    case identity(FileIdentity)
+
+    /// The target as it was asked for.
+    public var text: String {
+      switch self {
+      case .file(let path): path.description
+      case .tree(let path): path.bytes.last == UInt8(ascii: "/") ? path.description : path.description + "/"
+      case .glob(let pattern): pattern.source
+      case .identity(let identity): identity.description
+      }
+    }
+  }
+
+  /// Whose accesses count.
+  public enum Scope: Sendable, Hashable {
+    /// Any session's.
+    case all
+    /// Any session's of this agent.
+    case agent(String)
+    /// One session's, by key, or those of a conversation.
+    case session(String)
+
+    /// The scope in words.
+    public var text: String {
+      switch self {
+      case .all: "any agent session"
+      case .agent(let name): "any session of \(name)"
+      case .session(let key): "session \(key)"
+      }
+    }
+  }
+
+  /// What it is about.
+  public var target: Target
+  /// The same place by other names, as the running system tells: through symbolic links.
+  public var otherNames: [RawPath] = []
+  /// The files that bear the name now.
+  public var identities: [FileIdentity] = []
+  /// Whether something bears the name now.
+  public var exists = true
+  /// The file systems on which the target lies; nil where that cannot be told.
+  public var fileSystems: Set<UInt64>?
+  /// The time asked about.
+  public var time: Interval
+  /// Whose accesses count.
+  public var scope = Scope.all
+  /// Which operations count.
+  public var kind = Operations.Kind.any
+  /// Whether a name that nothing bore may be proven not accessed.
+  public var acceptsAbsentName = false
+
+  /// A question about any access of any session.
+  public init(target: Target, time: Interval) {
+    self.target = target
+    self.time = time
+  }
+}
+
+/// The answer.
+public struct Verdict: Sendable {
+  /// There are three.
+  public enum Outcome: String, Sendable {
+    /// It was not accessed, and the whole time is vouched for.
+    case notAccessed = "not-accessed"
+    /// It was.
+    case accessed
+    /// Nobody can say.
+    case notProven = "not-proven"
+
+    /// The words of `DESIGN.md`.
+    public var words: String {
+      switch self {
+      case .notAccessed: "NOT ACCESSED"
+      case .accessed: "ACCESSED"
+      case .notProven: "NOT PROVEN"
+      }
+    }
+  }
+
+  /// Something that keeps the answer from being no.
+  public struct Hazard: Sendable, Hashable {
+    /// A word for the kind.
+    public var kind: String
+    /// What exactly.
+    public var detail: String
+    /// When, where there is a time.
+    public var time: Interval?
+  }
+
+  /// The verdict.
+  public var outcome: Outcome
+  /// Accesses that were made, of the kind asked about.
+  public var accesses: [AccessRow]
+  /// Accesses that could have been of the kind asked about.
+  public var possible: [AccessRow]
+  /// Accesses of the target for which nobody can be named.
+  public var unattributed: [AccessRow]
+  /// The sub-intervals that nothing vouches for.
+  public var gaps: [Gap]
+  /// Whatever else is in the way.
+  public var hazards: [Hazard]
+  /// The time that is vouched for.
+  public var covered: IntervalSet
+  /// The sessions in scope that overlap the time.
+  public var sessions: [Session]
+  /// The names and identities that the question was extended to.
+  public var names: [String]
+  /// Whether any file is known to have borne the name.
+  public var targetIsKnown: Bool
+
+  /// What no verdict of this kind covers.
+  public static let limits = [
+    "content handed to the agent by a person or program (a pipe, paste, the editor's selection)",
+    "copies of the content made by others or elsewhere",
+    "metadata: stat, directory listings, extended attributes",
+    "other processes that a session asked to act for it (docker, cron, tmux, an ssh server)",
+    "other hosts",
+  ]
+}

@@ -1,0 +1,66 @@
+internal import GRDB
+
+/// The store's tables, one migration after the other; a migration that has shipped is never changed.
+///
+/// Paths are BLOBs: bytes as the kernel gave them. Times are nanoseconds since 1970 in UTC. Unsigned 64-bit
+/// numbers are stored by their bits. An empty path means that it could not be told.
+enum Schema {
+  static var migrator: DatabaseMigrator {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("1 spine") { db in
+      try db.execute(
+        sql: """
+          CREATE TABLE runs (
+            id INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, host TEXT NOT NULL, kernel TEXT NOT NULL,
+            version TEXT NOT NULL, rules_digest BLOB NOT NULL, pid INTEGER NOT NULL, run_directory TEXT NOT NULL,
+            started INTEGER NOT NULL, covered_from INTEGER, covered_to INTEGER, ended INTEGER,
+            perf_missing TEXT, connector_missing TEXT);
+          CREATE TABLE sessions (
+            id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, agent TEXT NOT NULL, started INTEGER NOT NULL,
+            ended INTEGER, root_pid INTEGER NOT NULL, root_started INTEGER NOT NULL,
+            root_provenance INTEGER NOT NULL, boot_id TEXT NOT NULL, host TEXT NOT NULL,
+            executable BLOB NOT NULL, executable_identity TEXT, executable_digest BLOB, version TEXT,
+            joined_late INTEGER NOT NULL, parent INTEGER REFERENCES sessions(id), relation TEXT,
+            uid INTEGER, login_uid INTEGER, user_name TEXT, terminal TEXT, working_directory BLOB, project BLOB);
+          CREATE INDEX sessions_started ON sessions(started);
+          CREATE TABLE conversations (
+            session INTEGER NOT NULL REFERENCES sessions(id), conversation TEXT NOT NULL, since INTEGER NOT NULL,
+            PRIMARY KEY (session, since)) WITHOUT ROWID;
+          CREATE INDEX conversations_id ON conversations(conversation);
+          CREATE TABLE processes (
+            id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions(id), pid INTEGER NOT NULL,
+            pid_started INTEGER NOT NULL, provenance INTEGER NOT NULL, parent INTEGER, executable BLOB NOT NULL,
+            class TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER);
+          CREATE INDEX processes_session ON processes(session);
+          CREATE TABLE files (
+            id INTEGER PRIMARY KEY, path BLOB NOT NULL, name BLOB NOT NULL, file_system INTEGER NOT NULL,
+            inode INTEGER NOT NULL, generation INTEGER NOT NULL, subvolume INTEGER NOT NULL,
+            UNIQUE (path, name, file_system, inode, generation, subvolume));
+          CREATE INDEX files_identity ON files(file_system, inode);
+          CREATE TABLE accesses (
+            id INTEGER PRIMARY KEY, session INTEGER REFERENCES sessions(id), process INTEGER, file INTEGER NOT NULL
+            REFERENCES files(id), t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, operations INTEGER NOT NULL,
+            result INTEGER NOT NULL, count INTEGER NOT NULL, attribution INTEGER NOT NULL);
+          CREATE INDEX accesses_file ON accesses(file, t0);
+          CREATE INDEX accesses_session ON accesses(session, t0);
+          CREATE INDEX accesses_time ON accesses(t0);
+          CREATE TABLE names (
+            id INTEGER PRIMARY KEY, file_system INTEGER NOT NULL, inode INTEGER NOT NULL,
+            generation INTEGER NOT NULL, subvolume INTEGER NOT NULL, from_path BLOB, to_path BLOB NOT NULL,
+            is_directory INTEGER NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL);
+          CREATE INDEX names_from ON names(from_path);
+          CREATE INDEX names_to ON names(to_path);
+          CREATE TABLE gaps (
+            id INTEGER PRIMARY KEY, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, source TEXT NOT NULL,
+            reason TEXT NOT NULL, file_system INTEGER);
+          CREATE TABLE incidents (
+            id INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL);
+          CREATE TABLE file_systems (
+            id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id), file_system INTEGER NOT NULL,
+            device INTEGER NOT NULL, type TEXT NOT NULL, mount_point BLOB NOT NULL, mode TEXT,
+            reason TEXT NOT NULL, since INTEGER NOT NULL);
+          """)
+    }
+    return migrator
+  }
+}

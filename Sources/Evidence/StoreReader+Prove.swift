@@ -1,0 +1,260 @@
+internal import GRDB
+internal import Records
+
+extension StoreReader {
+  /// Answers a question. Missing data is never "no": every moment of the asked time must be vouched for, on the
+  /// target's file systems, before the answer can be NOT ACCESSED.
+  public func prove(_ question: ProofQuestion) throws(StoreError) -> Verdict {
+    try read { db in
+      var search = TargetSearch(question)
+      try search.follow(db)
+      let scope = try Self.sessions(question.scopeFilter, db)
+      let hits = try Self.hits(search, question, db)
+      let gaps = try Self.uncovered(question, db)
+      var verdict = Verdict(
+        outcome: .notProven, accesses: [], possible: [], unattributed: [], gaps: gaps.missing, hazards: [],
+        covered: gaps.covered, sessions: scope, names: search.description,
+        targetIsKnown: question.exists || !hits.isEmpty || search.isKnown)
+      try Self.sort(hits, question, into: &verdict, db)
+      verdict.hazards += try Self.unresolved(search, question, db)
+      verdict.hazards += try Self.rottenRules(question, db)
+      if !verdict.targetIsKnown, !question.acceptsAbsentName {
+        verdict.hazards.append(
+          Verdict.Hazard(
+            kind: "absent-name", detail: "nothing is known to have borne this name: is it misspelt?", time: nil))
+      }
+      if !verdict.accesses.isEmpty {
+        verdict.outcome = .accessed
+      } else if verdict.gaps.isEmpty, verdict.possible.isEmpty, verdict.unattributed.isEmpty,
+        verdict.hazards.isEmpty
+      {
+        verdict.outcome = .notAccessed
+      }
+      return verdict
+    }
+  }
+
+  /// Every access of the target within the time, whosever it was.
+  private static func hits(_ search: TargetSearch, _ question: ProofQuestion, _ db: Database) throws -> [AccessRow] {
+    let (condition, arguments) = search.fileCondition
+    let rows = try Row.fetchAll(
+      db,
+      sql: accessQuery
+        + " WHERE a.t0 <= ? AND a.t1 >= ? AND a.file IN (SELECT id FROM files WHERE \(condition)) "
+        + "ORDER BY a.t0, a.id",
+      arguments: [question.time.to.nanoseconds, question.time.from.nanoseconds] + arguments)
+    return rows.map(AccessRow.init(row:)).filter { search.matches($0.access) }
+  }
+
+  private static func sort(
+    _ hits: [AccessRow], _ question: ProofQuestion, into verdict: inout Verdict, _ db: Database
+  ) throws {
+    let inScope = Set(try sessionsThatCount(question, db))
+    let hosts = Set(verdict.sessions.map(\.id))
+    let bearers: Set<String>
+    if case .session(let key) = question.scope { bearers = try Self.bearers(of: key, db) } else { bearers = [] }
+    for hit in hits {
+      let answer = hit.access.operations.answer(question.kind)
+      guard answer != .didNot else { continue }
+      guard let session = hit.access.session else {
+        verdict.unattributed.append(hit)
+        continue
+      }
+      guard inScope.contains(session) else {
+        try noteHosted(hit, by: session, hosts: hosts, into: &verdict, db)
+        continue
+      }
+      if case .session(let key) = question.scope, let bearer = hit.session, bearers.contains(bearer),
+        let own = hit.conversation, own != key.lowercased()
+      {
+        continue
+      }
+      if hit.agent == Session.unknownExecutable {
+        verdict.hazards.append(
+          Verdict.Hazard(
+            kind: "unknown-executable",
+            detail: "record \(hit.id): accessed by a process whose executable nobody can explain",
+            time: hit.access.time))
+      } else if !question.contains(hit.access.time) {
+        // Its true moment may lie outside the asked time: not proven, with the record shown.
+        verdict.possible.append(hit)
+      } else if answer == .did {
+        verdict.accesses.append(hit)
+      } else {
+        verdict.possible.append(hit)
+      }
+    }
+  }
+
+  /// What a hosted session does is its own; but who asked for it may be the host.
+  private static func noteHosted(
+    _ hit: AccessRow, by session: Int64, hosts: Set<Int64>, into verdict: inout Verdict, _ db: Database
+  ) throws {
+    let parent = try Int64.fetchOne(
+      db, sql: "SELECT parent FROM sessions WHERE id = ? AND relation = 'hosted'", arguments: [session])
+    guard let parent, hosts.contains(parent) else { return }
+    verdict.hazards.append(
+      Verdict.Hazard(
+        kind: "hosted-session",
+        detail: "record \(hit.id): accessed by session \(hit.session ?? "?"), which this session's daemon hosts",
+        time: hit.access.time))
+  }
+
+  /// The sessions whose accesses count: those in scope and, for a session, those within it.
+  private static func sessionsThatCount(_ question: ProofQuestion, _ db: Database) throws -> [Int64] {
+    var filter = question.scopeFilter
+    filter.time = nil
+    if case .agent = question.scope {
+      // An executable nobody can explain may be any agent.
+      return try sessions(filter, db).map(\.id)
+        + Int64.fetchAll(db, sql: "SELECT id FROM sessions WHERE agent = ?", arguments: [Session.unknownExecutable])
+    }
+    return try sessions(filter, db).map(\.id)
+  }
+
+  // MARK: - What is not covered
+
+  /// The sub-intervals that nothing vouches for, with reasons.
+  private static func uncovered(
+    _ question: ProofQuestion, _ db: Database
+  ) throws -> (missing: [Gap], covered: IntervalSet) {
+    let asked = question.time
+    var missing: [Gap] = []
+    let runs = try Row.fetchAll(db, sql: "SELECT * FROM runs WHERE covered_to IS NOT NULL ORDER BY id")
+    let watched = try Row.fetchAll(db, sql: "SELECT * FROM file_systems ORDER BY id")
+    var good: [Interval] = []
+    for run in runs {
+      guard let from = run.time("covered_from"), let to = run.time("covered_to") else { continue }
+      let whole = Interval(from: from, to: to)
+      guard let clipped = whole.intersection(asked) else { continue }
+      guard let needed = question.fileSystems else { continue }
+      if let why = run["perf_missing"] as String? {
+        missing.append(
+          Gap(
+            time: clipped, source: "perf",
+            reason: "task records missing (\(why)): the process connector alone can be silenced, and names the "
+              + "wrong parent after CLONE_PARENT", fileSystem: nil))
+        continue
+      }
+      var part = IntervalSet([clipped])
+      for fileSystem in needed {
+        let seen = coverage(of: fileSystem, in: watched.filter { $0["run"] == run["id"] as Int64 }, whole)
+        let lacking = seen.missing(from: clipped).filter { $0.from < $0.to || seen.intervals.isEmpty }
+        missing += lacking.map {
+          Gap(
+            time: $0, source: "coverage", reason: "the target's file system was not watched",
+            fileSystem: fileSystem)
+        }
+        part = IntervalSet(part.intervals.flatMap { seen.clipped(to: $0).intervals })
+      }
+      good += part.intervals
+    }
+    if question.fileSystems == nil {
+      missing.append(
+        Gap(
+          time: asked, source: "coverage", reason: "the target's file system cannot be told", fileSystem: nil))
+    }
+    let losses = try gaps(asked, db).filter { gap in
+      // The connector is the second opinion on lineage; the first one stands without it.
+      gap.source != "connector"
+        && (gap.fileSystem == nil || question.fileSystems?.contains(gap.fileSystem ?? 0) != false)
+    }
+    var all = runs.compactMap { run -> Interval? in
+      guard let from = run.time("covered_from"), let to = run.time("covered_to") else { return nil }
+      return Interval(from: from, to: to)
+    }
+    all.sort { $0.from < $1.from }
+    for hole in IntervalSet(all).missing(from: asked) {
+      missing.append(Gap(time: hole, source: "service", reason: "not capturing", fileSystem: nil))
+    }
+    for loss in losses where loss.source != "service" {
+      if let part = loss.time.intersection(asked) {
+        missing.append(Gap(time: part, source: loss.source, reason: loss.reason, fileSystem: loss.fileSystem))
+      }
+    }
+    var covered = IntervalSet(good)
+    for gap in missing { covered = covered.subtracting(gap.time) }
+    return (missing.sorted { ($0.time.from, $0.source) < ($1.time.from, $1.source) }, covered)
+  }
+
+  /// When a file system was watched within a run.
+  private static func coverage(of fileSystem: UInt64, in rows: [Row], _ run: Interval) -> IntervalSet {
+    var parts: [Interval] = []
+    var since: Timestamp?
+    for row in rows where row.unsigned("file_system") == fileSystem {
+      let time = row.time("since") ?? .distantFuture
+      let isFirst = (row["reason"] as String).isEmpty
+      if (row["mode"] as String?) != nil {
+        if since != nil, !isFirst, let begun = since { parts.append(Interval(from: begun, to: begun)) }
+        // What was marked before the run vouched for anything was marked all along.
+        since = max(since ?? .distantPast, time) <= run.from ? run.from : time
+      } else if let begun = since {
+        if begun <= time { parts.append(Interval(from: begun, to: time)) }
+        since = nil
+      }
+    }
+    if let begun = since, begun <= run.to { parts.append(Interval(from: begun, to: run.to)) }
+    return IntervalSet(parts)
+  }
+
+  // MARK: - What could have been the target
+
+  /// Accesses whose path could not be told, where it could have been the target's.
+  private static func unresolved(
+    _ search: TargetSearch, _ question: ProofQuestion, _ db: Database
+  ) throws -> [Verdict.Hazard] {
+    if case .identity = question.target { return [] }
+    let rows = try Row.fetchAll(
+      db, sql: accessQuery + " WHERE a.t0 <= ? AND a.t1 >= ? AND f.path = x'' ORDER BY a.t0, a.id",
+      arguments: [question.time.to.nanoseconds, question.time.from.nanoseconds])
+    return rows.map(AccessRow.init(row:)).compactMap { row in
+      guard !search.matches(row.access), search.couldBe(row.access), row.access.operations.answer(question.kind) != .didNot
+      else { return nil }
+      let what = row.access.name.map { "…/\($0)" } ?? row.access.identity.description
+      return Verdict.Hazard(
+        kind: "names", detail: "record \(row.id): the path of \(what) could not be told", time: row.access.time)
+    }
+  }
+
+  /// Somebody whom the rules do not know wrote an agent's files: there may have been sessions nobody counted.
+  private static func rottenRules(_ question: ProofQuestion, _ db: Database) throws -> [Verdict.Hazard] {
+    try Row.fetchAll(
+      db, sql: "SELECT * FROM incidents WHERE kind = 'agent-outside-sessions' AND time BETWEEN ? AND ? LIMIT 20",
+      arguments: [question.time.from.nanoseconds, question.time.to.nanoseconds]
+    ).map { row in
+      let time = row.time("time") ?? .distantPast
+      return Verdict.Hazard(
+        kind: row["kind"], detail: row["detail"], time: Interval(from: time, to: time))
+    }
+  }
+}
+
+extension IntervalSet {
+  /// The set without the inside of `hole`.
+  func subtracting(_ hole: Interval) -> IntervalSet {
+    IntervalSet(
+      intervals.flatMap { part -> [Interval] in
+        guard part.overlaps(hole) else { return [part] }
+        var left: [Interval] = []
+        if part.from < hole.from { left.append(Interval(from: part.from, to: hole.from)) }
+        if hole.to < part.to { left.append(Interval(from: hole.to, to: part.to)) }
+        return left
+      })
+  }
+}
+
+extension ProofQuestion {
+  var scopeFilter: Filter {
+    var filter = Filter()
+    filter.time = time
+    switch scope {
+    case .all: break
+    case .agent(let name): filter.agent = name
+    case .session(let key): filter.session = key
+    }
+    return filter
+  }
+
+  /// Whether an access surely happened within the asked time.
+  func contains(_ span: Interval) -> Bool { time.from <= span.from && span.to <= time.to }
+}

@@ -1,0 +1,349 @@
+public import Records
+internal import Foundation
+internal import GRDB
+internal import Glibc
+
+/// Reads a store, also while the service writes to it, and with no right to write.
+public final class StoreReader: Sendable {
+  let queue: DatabaseQueue
+  let directory: String
+
+  /// Opens the store in `directory`.
+  public init(directory: String) throws(StoreError) {
+    let path = directory + "/alibi.sqlite"
+    self.directory = directory
+    guard unsafe Glibc.access(path, F_OK) == 0 else {
+      throw errno == EACCES ? .forbidden(directory: directory) : .missing(directory: directory)
+    }
+    guard unsafe Glibc.access(path, R_OK) == 0 else { throw .forbidden(directory: directory) }
+    var configuration = Configuration()
+    configuration.readonly = true
+    configuration.busyMode = .timeout(5)
+    // Without a service nobody has left the -shm file that a reader without write rights needs; the store is
+    // then at rest and may be read as it lies.
+    let isAtRest = unsafe Glibc.access(path + "-wal", F_OK) != 0
+    let isWritable = unsafe Glibc.access(directory, W_OK) == 0
+    let name = isAtRest && !isWritable ? "file:\(path)?immutable=1" : path
+    do {
+      queue = try DatabaseQueue(path: name, configuration: configuration)
+      try queue.read { db in
+        if try Schema.migrator.hasBeenSuperseded(db) { throw StoreError.newer }
+        guard try Schema.migrator.hasCompletedMigrations(db) else {
+          throw StoreError.damaged("tables are missing")
+        }
+      }
+    } catch {
+      throw StoreError(error, directory: directory)
+    }
+  }
+
+  func read<R>(_ body: (Database) throws -> R) throws(StoreError) -> R {
+    do { return try queue.read { try body($0) } } catch { throw StoreError(error, directory: directory) }
+  }
+}
+
+/// Which accesses or sessions to list. Everything that is set must hold.
+public struct Filter: Sendable {
+  /// Host paths, as a glob.
+  public var path: PathPattern?
+  /// A session's key or a conversation id.
+  public var session: String?
+  /// An agent's name.
+  public var agent: String?
+  /// The developer's name or user id.
+  public var developer: String?
+  /// The project's directory.
+  public var project: RawPath?
+  /// Done, not merely possible.
+  public var kind: Operations.Kind = .any
+  /// Overlapping this time.
+  public var time: Interval?
+  /// At most so many, the newest.
+  public var limit: Int?
+
+  /// A filter that lets everything pass.
+  public init() {}
+}
+
+/// An access as answers tell it.
+public struct AccessRow: Sendable, Hashable {
+  /// The record's number.
+  public var id: Int64
+  /// What is recorded.
+  public var access: Access
+  /// The session's key; nil where nobody can be named.
+  public var session: String?
+  /// The agent.
+  public var agent: String?
+  /// The conversation the session bore at that time.
+  public var conversation: String?
+  /// The developer.
+  public var developer: String?
+  /// The project.
+  public var project: RawPath?
+  /// What the process was executing.
+  public var executable: RawPath?
+  /// The process.
+  public var pid: Int32?
+  /// What the process was for the session.
+  public var processClass: ProcessClass?
+}
+
+/// A run of the service.
+public struct RunRow: Sendable, Hashable {
+  /// Its number.
+  public var id: Int64
+  /// When it started.
+  public var started: Timestamp
+  /// What it vouches for; nil before the first commit.
+  public var covered: Interval?
+  /// When it was stopped; nil where it goes on, or ended without saying so.
+  public var ended: Timestamp?
+  /// The boot.
+  public var bootID: String
+  /// The host.
+  public var host: String
+  /// The kernel's release.
+  public var kernel: String
+  /// The service's version.
+  public var version: String
+  /// The service's pid.
+  public var pid: Int32
+  /// Where its socket is.
+  public var runDirectory: String
+  /// Why it had no perf task records; nil where it had.
+  public var perfMissing: String?
+  /// Why it had no process connector; nil where it had.
+  public var connectorMissing: String?
+}
+
+extension StoreReader {
+  /// The runs of the service, oldest first.
+  public func runs() throws(StoreError) -> [RunRow] {
+    try read { db in
+      try Row.fetchAll(db, sql: "SELECT * FROM runs ORDER BY id").map { row in
+        let to = row.time("covered_to")
+        return RunRow(
+          id: row["id"], started: row.time("started") ?? .distantPast,
+          covered: to.map { Interval(from: row.time("covered_from") ?? $0, to: $0) }, ended: row.time("ended"),
+          bootID: row["boot_id"], host: row["host"], kernel: row["kernel"], version: row["version"],
+          pid: row["pid"], runDirectory: row["run_directory"], perfMissing: row["perf_missing"],
+          connectorMissing: row["connector_missing"])
+      }
+    }
+  }
+
+  /// The state of each file system that the last run knew, the latest word on each.
+  public func fileSystems(run: Int64) throws(StoreError) -> [WatchedFileSystem] {
+    try read { db in
+      try Row.fetchAll(
+        db,
+        sql: """
+          SELECT * FROM file_systems WHERE id IN (SELECT max(id) FROM file_systems WHERE run = ? GROUP BY device) \
+          ORDER BY mount_point
+          """, arguments: [run]
+      ).map(WatchedFileSystem.init(row:))
+    }
+  }
+
+  /// Gaps that overlap a time, oldest first.
+  public func gaps(_ time: Interval) throws(StoreError) -> [Gap] {
+    try read { db in try Self.gaps(time, db) }
+  }
+
+  static func gaps(_ time: Interval, _ db: Database) throws -> [Gap] {
+    try Row.fetchAll(
+      db, sql: "SELECT * FROM gaps WHERE t0 <= ? AND t1 >= ? ORDER BY t0, id",
+      arguments: [time.to.nanoseconds, time.from.nanoseconds]
+    ).map { row in
+      Gap(
+        time: row.span, source: row["source"], reason: row["reason"],
+        fileSystem: (row["file_system"] as Int64?).map { UInt64(bitPattern: $0) })
+    }
+  }
+
+  /// Incidents within a time, oldest first.
+  public func incidents(_ time: Interval) throws(StoreError) -> [Incident] {
+    try read { db in
+      try Row.fetchAll(
+        db, sql: "SELECT * FROM incidents WHERE time BETWEEN ? AND ? ORDER BY id",
+        arguments: [time.from.nanoseconds, time.to.nanoseconds]
+      ).map { Incident(time: $0.time("time") ?? .distantPast, kind: $0["kind"], detail: $0["detail"]) }
+    }
+  }
+
+  /// Sessions, oldest first.
+  public func sessions(_ filter: Filter = Filter()) throws(StoreError) -> [Session] {
+    try read { db in try Self.sessions(filter, db) }
+  }
+
+  static func sessions(_ filter: Filter, _ db: Database) throws -> [Session] {
+    var conditions = "1"
+    var arguments: StatementArguments = []
+    filter.restrictSessions(&conditions, &arguments)
+    if let time = filter.time {
+      conditions += " AND s.started <= ? AND (s.ended IS NULL OR s.ended >= ?)"
+      arguments += [time.to.nanoseconds, time.from.nanoseconds]
+    }
+    let sql = "SELECT s.* FROM sessions s WHERE \(conditions) ORDER BY s.started DESC, s.id DESC LIMIT ?"
+    return try Row.fetchAll(db, sql: sql, arguments: arguments + [filter.limit ?? -1]).map(Session.init(row:))
+      .reversed()
+  }
+
+  /// The conversations of a session with the time from which each label held.
+  public func conversations(of session: Int64) throws(StoreError) -> [ConversationLabel] {
+    try read { db in
+      try Row.fetchAll(
+        db, sql: "SELECT * FROM conversations WHERE session = ? ORDER BY since", arguments: [session]
+      ).map {
+        ConversationLabel(
+          session: session, conversation: $0["conversation"], from: $0.time("since") ?? .distantPast)
+      }
+    }
+  }
+
+  /// How many accesses a session has.
+  public func accessCount(of session: Int64) throws(StoreError) -> Int {
+    try read { db in
+      try Int.fetchOne(db, sql: "SELECT count(*) FROM accesses WHERE session = ?", arguments: [session]) ?? 0
+    }
+  }
+
+  /// Accesses, oldest first.
+  public func accesses(_ filter: Filter) throws(StoreError) -> [AccessRow] {
+    try read { db in
+      var conditions = "1"
+      var arguments: StatementArguments = []
+      filter.restrictSessions(&conditions, &arguments)
+      if let time = filter.time {
+        conditions += " AND a.t0 <= ? AND a.t1 >= ?"
+        arguments += [time.to.nanoseconds, time.from.nanoseconds]
+      }
+      let bearers = try filter.session.map { try Self.bearers(of: $0, db) } ?? []
+      var found: [AccessRow] = []
+      let cursor = try Row.fetchCursor(
+        db, sql: Self.accessQuery + " WHERE \(conditions) ORDER BY a.t0 DESC, a.id DESC", arguments: arguments)
+      while found.count < filter.limit ?? .max, let row = try cursor.next() {
+        let entry = AccessRow(row: row)
+        if let pattern = filter.path, !(entry.access.path.map(pattern.matches) ?? false) { continue }
+        if filter.kind != .any, entry.access.operations.answer(filter.kind) != .did { continue }
+        // Of a session that bore several ids in turn only the time of the one asked for; what came before
+        // its first label counts for any.
+        if let bearer = entry.session, bearers.contains(bearer), let own = entry.conversation,
+          own != filter.session?.lowercased()
+        {
+          continue
+        }
+        found.append(entry)
+      }
+      return found.reversed()
+    }
+  }
+
+  /// The keys of the sessions that ever bore a conversation id.
+  static func bearers(of conversation: String, _ db: Database) throws -> Set<String> {
+    try String.fetchSet(
+      db,
+      sql: "SELECT s.key FROM conversations c JOIN sessions s ON s.id = c.session WHERE c.conversation = ?",
+      arguments: [conversation.lowercased()])
+  }
+
+  /// One access by its number.
+  public func access(_ id: Int64) throws(StoreError) -> AccessRow? {
+    try read { db in
+      try Row.fetchOne(db, sql: Self.accessQuery + " WHERE a.id = ?", arguments: [id]).map(AccessRow.init(row:))
+    }
+  }
+
+  /// The processes from the one of `process` up to its session's root.
+  public func ancestry(process: Int64) throws(StoreError) -> [ProcessRecord] {
+    try read { db in
+      var chain: [ProcessRecord] = []
+      var next: Int64? = process
+      while let id = next, chain.count < 1000,
+        let row = try Row.fetchOne(db, sql: "SELECT * FROM processes WHERE id = ?", arguments: [id])
+      {
+        let record = ProcessRecord(
+          id: id, session: row["session"],
+          key: ProcessKey(
+            pid: row["pid"], startedAt: row.unsigned("pid_started"),
+            provenance: ProcessKey.Provenance(rawValue: row["provenance"]) ?? .unknown),
+          parent: row["parent"], executable: row.path("executable") ?? RawPath([]),
+          processClass: ProcessClass(rawValue: row["class"]) ?? .unknown,
+          started: row.time("started") ?? .distantPast)
+        chain.append(record)
+        next = record.parent
+      }
+      return chain
+    }
+  }
+
+  static let accessQuery = """
+    SELECT a.*, f.path, f.name, f.file_system, f.inode, f.generation, f.subvolume, s.key AS session_key, s.agent, \
+    s.uid, s.login_uid, s.user_name, s.terminal, s.working_directory, s.project, p.executable, p.pid, p.class, \
+    (SELECT c.conversation FROM conversations c WHERE c.session = a.session AND c.since <= a.t1 \
+    ORDER BY c.since DESC LIMIT 1) AS conversation \
+    FROM accesses a JOIN files f ON f.id = a.file LEFT JOIN sessions s ON s.id = a.session \
+    LEFT JOIN processes p ON p.id = a.process
+    """
+}
+
+extension Filter {
+  /// Adds what concerns the session `s` to a WHERE clause.
+  func restrictSessions(_ conditions: inout String, _ arguments: inout StatementArguments) {
+    if let session {
+      // What a session within another does counts for the other too.
+      conditions += """
+         AND s.id IN (WITH RECURSIVE tree(id) AS (SELECT id FROM sessions WHERE key = ? UNION SELECT session FROM \
+        conversations WHERE conversation = ? UNION SELECT inside.id FROM sessions inside JOIN tree ON \
+        inside.parent = tree.id AND inside.relation = 'nested') SELECT id FROM tree)
+        """
+      arguments += [session, session.lowercased()]
+    }
+    if let agent {
+      conditions += " AND s.agent = ?"
+      arguments += [agent]
+    }
+    if let developer {
+      conditions += " AND (s.user_name = ? OR coalesce(s.login_uid, s.uid) = ?)"
+      arguments += [developer, Int64(developer) ?? -1]
+    }
+    if let project {
+      conditions += " AND s.project = ?"
+      arguments += [Blob(project.bytes)]
+    }
+  }
+}
+
+extension AccessRow {
+  init(row: Row) {
+    let path = row.path("path") ?? RawPath([])
+    let name = row.path("name") ?? RawPath([])
+    let uid = row["uid"] as UInt32?
+    self.init(
+      id: row["id"],
+      access: Access(
+        session: row["session"], process: row["process"], path: path.bytes.isEmpty ? nil : path,
+        name: path.bytes.isEmpty ? (name.bytes.isEmpty ? nil : name) : RawPath(path.lastComponent),
+        identity: row.identity, operations: Operations(rawValue: row["operations"]), result: row["result"],
+        time: row.span, count: row["count"], attribution: Attribution(rawValue: row["attribution"]) ?? .unattributed),
+      session: row["session_key"], agent: row["agent"], conversation: row["conversation"],
+      developer: uid.map {
+        SessionFacts(
+          uid: $0, loginUid: row["login_uid"], userName: row["user_name"], terminal: nil, workingDirectory: nil,
+          project: nil
+        ).developer
+      },
+      project: row.path("project"), executable: row.path("executable"), pid: row["pid"],
+      processClass: (row["class"] as String?).flatMap { ProcessClass(rawValue: $0) })
+  }
+}
+
+extension WatchedFileSystem {
+  init(row: Row) {
+    self.init(
+      fileSystem: row.unsigned("file_system"), device: row.unsigned("device"), type: row["type"],
+      mountPoint: row.path("mount_point") ?? RawPath([]), mode: row["mode"], reason: row["reason"],
+      since: row.time("since") ?? .distantPast)
+  }
+}

@@ -1,0 +1,288 @@
+public import Records
+internal import GRDB
+internal import Glibc
+
+/// The one writer of a store.
+public final class StoreWriter: Sendable {
+  private let pool: DatabasePool
+  private let run: Int64
+
+  /// What the writer needs to know of the run that begins.
+  public struct Run: Sendable {
+    /// /proc/sys/kernel/random/boot_id
+    public var bootID: String
+    /// The host's name.
+    public var host: String
+    /// The kernel's release.
+    public var kernel: String
+    /// The service's version.
+    public var version: String
+    /// SHA-256 of the rules.
+    public var rulesDigest: [UInt8]
+    /// The service's pid.
+    public var pid: Int32
+    /// Where its socket is.
+    public var runDirectory: String
+    /// When it started.
+    public var started: Timestamp
+    /// Why there are no perf task records; nil where there are.
+    public var perfMissing: String?
+    /// Why there is no process connector; nil where there is.
+    public var connectorMissing: String?
+
+    /// A run of these facts.
+    public init(
+      bootID: String, host: String, kernel: String, version: String, rulesDigest: [UInt8], pid: Int32,
+      runDirectory: String, started: Timestamp, perfMissing: String?, connectorMissing: String?
+    ) {
+      self.bootID = bootID
+      self.host = host
+      self.kernel = kernel
+      self.version = version
+      self.rulesDigest = rulesDigest
+      self.pid = pid
+      self.runDirectory = runDirectory
+      self.started = started
+      self.perfMissing = perfMissing
+      self.connectorMissing = connectorMissing
+    }
+  }
+
+  /// A process of an unfinished session of the present boot.
+  public struct Survivor: Hashable, Sendable {
+    /// Which process.
+    public var key: ProcessKey
+    /// Its session.
+    public var session: Session
+    /// Its last record.
+    public var record: Int64
+  }
+
+  /// What an earlier run left.
+  public struct Inheritance: Sendable {
+    /// The first number no session has.
+    public var firstSession: Int64
+    /// The first number no process record has.
+    public var firstProcess: Int64
+    /// Processes that may still live.
+    public var survivors: [Survivor]
+  }
+
+  /// Opens the store in `directory`, makes it where there is none, and begins a run.
+  ///
+  /// Sessions of an earlier boot that have no end are ended with the coverage of their run.
+  public init(directory: String, run: Run) throws(StoreError) {
+    let path = directory + "/alibi.sqlite"
+    var configuration = Configuration()
+    configuration.label = "alibi.store"
+    configuration.maximumReaderCount = 1
+    configuration.prepareDatabase { db in
+      try db.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON")
+    }
+    do {
+      // Records name people and places: nobody but root and the group may read them.
+      umask(0o027)
+      pool = try DatabasePool(path: path, configuration: configuration)
+      try Schema.migrator.migrate(pool)
+      // GRDB sets NORMAL after it has opened a WAL database: a commit must survive a power cut.
+      try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+      self.run = try pool.write { db in
+        try db.execute(
+          sql: """
+            UPDATE sessions SET ended = coalesce((SELECT max(covered_to) FROM runs WHERE runs.boot_id = \
+            sessions.boot_id), started) WHERE ended IS NULL AND boot_id <> ?
+            """, arguments: [run.bootID])
+        try db.execute(
+          sql: """
+            INSERT INTO runs (boot_id, host, kernel, version, rules_digest, pid, run_directory, started, \
+            perf_missing, connector_missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+          arguments: [
+            run.bootID, run.host, run.kernel, run.version, Blob(run.rulesDigest), run.pid, run.runDirectory,
+            run.started.nanoseconds, run.perfMissing, run.connectorMissing,
+          ])
+        return db.lastInsertedRowID
+      }
+    } catch {
+      throw StoreError(error, directory: directory)
+    }
+  }
+
+  /// What the run that begins must know of those before it.
+  public func inheritance(bootID: String) throws(StoreError) -> Inheritance {
+    do {
+      return try pool.read { db in
+        var survivors: [Survivor] = []
+        let rows = try Row.fetchAll(
+          db,
+          sql: """
+            SELECT p.id AS record, p.pid, p.pid_started, s.* FROM processes p JOIN sessions s ON s.id = p.session \
+            WHERE p.ended IS NULL AND s.ended IS NULL AND s.boot_id = ? ORDER BY p.id
+            """, arguments: [bootID])
+        for row in rows {
+          survivors.append(
+            Survivor(
+              key: ProcessKey(
+                pid: row["pid"], startedAt: UInt64(bitPattern: row["pid_started"]), provenance: .observed),
+              session: Session(row: row), record: row["record"]))
+        }
+        return Inheritance(
+          firstSession: (try Int64.fetchOne(db, sql: "SELECT max(id) FROM sessions") ?? 0) + 1,
+          firstProcess: (try Int64.fetchOne(db, sql: "SELECT max(id) FROM processes") ?? 0) + 1,
+          survivors: survivors)
+      }
+    } catch {
+      throw StoreError(error, directory: pool.path)
+    }
+  }
+
+  /// Writes findings and the coverage that vouches for them in one transaction: losing one loses the other.
+  public func commit(_ findings: [Finding], covered: Interval?) throws(StoreError) {
+    do {
+      try pool.write { db in
+        for finding in findings { try write(finding, db) }
+        if let covered {
+          try db.execute(
+            sql: "UPDATE runs SET covered_from = coalesce(covered_from, ?), covered_to = ? WHERE id = ?",
+            arguments: [covered.from.nanoseconds, covered.to.nanoseconds, run])
+        }
+      }
+    } catch {
+      throw StoreError(error, directory: pool.path)
+    }
+  }
+
+  /// Ends the run and closes the store.
+  public func close(at time: Timestamp) throws(StoreError) {
+    do {
+      try pool.write { db in
+        try db.execute(sql: "UPDATE runs SET ended = ? WHERE id = ?", arguments: [time.nanoseconds, run])
+      }
+      try pool.close()
+    } catch {
+      throw StoreError(error, directory: pool.path)
+    }
+  }
+
+  /// What `PRAGMA synchronous` reads back: 2 is FULL.
+  public func synchronousMode() throws(StoreError) -> Int {
+    do {
+      return try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
+    } catch {
+      throw StoreError(error, directory: pool.path)
+    }
+  }
+
+  private func write(_ finding: Finding, _ db: Database) throws {
+    switch finding {
+    case .session(let session): try write(session, db)
+    case .sessionEnded(let id, let time):
+      try db.execute(
+        literal: "UPDATE sessions SET ended = \(time.nanoseconds) WHERE id = \(id)")
+      try db.execute(
+        literal: "UPDATE processes SET ended = \(time.nanoseconds) WHERE session = \(id) AND ended IS NULL")
+    case .digest(let session, let digest):
+      try db.execute(
+        sql: "UPDATE sessions SET executable_digest = ? WHERE id = ?", arguments: [Blob(digest), session])
+    case .conversation(let label):
+      try db.execute(
+        sql: "INSERT OR REPLACE INTO conversations (session, conversation, since) VALUES (?, ?, ?)",
+        arguments: [label.session, label.conversation, label.from.nanoseconds])
+    case .process(let process):
+      try db.cachedStatement(
+        sql: """
+          INSERT INTO processes (id, session, pid, pid_started, provenance, parent, executable, class, started) \
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+          """
+      ).execute(arguments: [
+        process.id, process.session, process.key.pid, Int64(bitPattern: process.key.startedAt),
+        process.key.provenance.rawValue, process.parent, Blob(process.executable.bytes),
+        process.processClass.rawValue, process.started.nanoseconds,
+      ])
+    case .processEnded(let id, let time):
+      try db.cachedStatement(sql: "UPDATE processes SET ended = ? WHERE id = ?")
+        .execute(arguments: [time.nanoseconds, id])
+    case .access(let access): try write(access, db)
+    case .name(let change):
+      try db.cachedStatement(
+        sql: """
+          INSERT INTO names (file_system, inode, generation, subvolume, from_path, to_path, is_directory, t0, t1) \
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+          """
+      ).execute(
+        arguments: change.identity.arguments + [
+          change.from.map { Blob($0.bytes) }, Blob(change.to.bytes), change.isDirectory,
+          change.time.from.nanoseconds, change.time.to.nanoseconds,
+        ])
+    case .gap(let gap):
+      try db.execute(
+        sql: "INSERT INTO gaps (t0, t1, source, reason, file_system) VALUES (?, ?, ?, ?, ?)",
+        arguments: [
+          gap.time.from.nanoseconds, gap.time.to.nanoseconds, gap.source, gap.reason,
+          gap.fileSystem.map { Int64(bitPattern: $0) },
+        ])
+    case .incident(let incident):
+      try db.execute(
+        sql: "INSERT INTO incidents (time, kind, detail) VALUES (?, ?, ?)",
+        arguments: [incident.time.nanoseconds, incident.kind, incident.detail])
+    case .fileSystem(let watched):
+      try db.execute(
+        sql: """
+          INSERT INTO file_systems (run, file_system, device, type, mount_point, mode, reason, since) \
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+          """,
+        arguments: [
+          run, Int64(bitPattern: watched.fileSystem), Int64(bitPattern: watched.device), watched.type,
+          Blob(watched.mountPoint.bytes), watched.mode, watched.reason, watched.since.nanoseconds,
+        ])
+    }
+  }
+
+  private func write(_ session: Session, _ db: Database) throws {
+    let facts = session.facts
+    try db.execute(
+      sql: """
+        INSERT INTO sessions (id, key, agent, started, root_pid, root_started, root_provenance, boot_id, host, \
+        executable, executable_identity, version, joined_late, parent, relation, uid, login_uid, user_name, \
+        terminal, working_directory, project) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        session.id, session.key, session.agent, session.started.nanoseconds, session.root.pid,
+        Int64(bitPattern: session.root.startedAt), session.root.provenance.rawValue, session.bootID,
+        session.host, Blob(session.executable.bytes), session.executableIdentity?.description, session.version,
+        session.joinedLate, session.parent, session.relation?.rawValue, facts?.uid, facts?.loginUid,
+        facts?.userName, facts?.terminal, facts?.workingDirectory.map { Blob($0.bytes) },
+        facts?.project.map { Blob($0.bytes) },
+      ])
+  }
+
+  private func write(_ access: Access, _ db: Database) throws {
+    let path = Blob(access.path?.bytes ?? [])
+    let name = Blob(access.path == nil ? access.name?.bytes ?? [] : [])
+    let key: StatementArguments = [path, name] + access.identity.arguments
+    try db.cachedStatement(
+      sql: """
+        INSERT OR IGNORE INTO files (path, name, file_system, inode, generation, subvolume) \
+        VALUES (?, ?, ?, ?, ?, ?)
+        """
+    ).execute(arguments: key)
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO accesses (file, session, process, t0, t1, operations, result, count, attribution) \
+        SELECT id, ?, ?, ?, ?, ?, ?, ?, ? FROM files WHERE path = ? AND name = ? AND file_system = ? \
+        AND inode = ? AND generation = ? AND subvolume = ?
+        """
+    ).execute(
+      arguments: [
+        access.session, access.process, access.time.from.nanoseconds, access.time.to.nanoseconds,
+        access.operations.rawValue, access.result, access.count, access.attribution.rawValue,
+      ] + key)
+  }
+}
+
+extension FileIdentity {
+  var arguments: StatementArguments {
+    [Int64(bitPattern: fileSystem), Int64(bitPattern: inode), Int64(generation), Int64(bitPattern: subvolume)]
+  }
+}

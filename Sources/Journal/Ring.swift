@@ -1,0 +1,236 @@
+internal import Synchronization
+
+/// The ring journal: entries in memory that one thread writes and one reads; later, two processes.
+///
+/// ```
+/// 4096 bytes of header: u64 magic | u64 capacity | u64 head | u64 tail
+/// capacity bytes of entries, each contiguous (`EntryHeader`)
+/// ```
+/// `head` and `tail` count bytes since the beginning and never wrap; a place is its offset modulo capacity.
+/// The writer owns `head` and what lies ahead of it, the reader `tail`. A full ring takes no more entries:
+/// the kernel's queues then hold what comes, and if they overflow too, that is an event.
+@safe
+public final class JournalRing: @unchecked Sendable {
+  // Sendable because writer and reader touch disjoint bytes, handed over by the ordered stores below.
+
+  /// The header's length.
+  public static let headerSize = 4096
+  static let magic: UInt64 = 0x3130_6c61_6e72_756a  // "jurnal01"
+
+  private let base: UnsafeMutableRawPointer
+  /// Bytes of entries it can hold.
+  public let capacity: Int
+
+  /// Lays a ring over zeroed memory, or continues one that is there.
+  ///
+  /// - Parameter memory: page-aligned, a header and a power of two of bytes; it must outlive the ring.
+  public init(memory: UnsafeMutableRawBufferPointer) {
+    guard let base = memory.baseAddress else { preconditionFailure("a ring needs memory") }
+    unsafe self.base = base
+    capacity = memory.count - Self.headerSize
+    precondition(capacity > 0 && capacity & (capacity - 1) == 0, "a ring holds a power of two of bytes")
+    if unsafe base.load(as: UInt64.self) != Self.magic {
+      unsafe base.storeBytes(of: Self.magic, as: UInt64.self)
+      unsafe base.storeBytes(of: UInt64(capacity), toByteOffset: 8, as: UInt64.self)
+    }
+  }
+
+  /// Bytes written since the beginning.
+  public var head: UInt64 { unsafe word(16).pointee.load(ordering: .acquiring) }
+  /// Bytes read and no longer needed.
+  public var tail: UInt64 { unsafe word(24).pointee.load(ordering: .acquiring) }
+  /// Bytes that can be written now; an entry needs them in one piece.
+  public var free: Int { capacity - Int(head - tail) }
+
+  private func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  private func place(_ offset: UInt64) -> UnsafeMutableRawPointer {
+    unsafe base + Self.headerSize + Int(offset & UInt64(capacity - 1))
+  }
+
+  /// Lets `fill` write an entry's payload of at most `room` bytes and makes it visible.
+  ///
+  /// `fill` returns how many bytes it wrote, or a negative number to write nothing. Returns false, without
+  /// calling it, when there is no room: nothing was read then, so nothing is lost here.
+  public func append(
+    _ kind: EntryKind, aux: UInt16 = 0, room: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int
+  ) -> Bool {
+    let needed = EntryHeader.room(room)
+    var at = head
+    let toEnd = capacity - Int(at & UInt64(capacity - 1))
+    let skip = needed > toEnd ? toEnd : 0
+    guard needed + skip <= free else { return false }
+    if skip > 0 {
+      unsafe place(at).storeBytes(of: UInt32(skip - EntryHeader.size), as: UInt32.self)
+      unsafe place(at).storeBytes(of: EntryKind.padding.rawValue, toByteOffset: 4, as: UInt16.self)
+      at += UInt64(skip)
+    }
+    let header = unsafe place(at)
+    let target = unsafe UnsafeMutableRawBufferPointer(start: header + EntryHeader.size, count: room)
+    let count = unsafe fill(target)
+    guard count >= 0 else { return true }
+    precondition(count <= room, "an entry outgrew its room")
+    unsafe header.storeBytes(of: UInt32(count), as: UInt32.self)
+    unsafe header.storeBytes(of: kind.rawValue, toByteOffset: 4, as: UInt16.self)
+    unsafe header.storeBytes(of: aux, toByteOffset: 6, as: UInt16.self)
+    unsafe header.storeBytes(of: UInt64(0), toByteOffset: 8, as: UInt64.self)
+    unsafe word(16).pointee.store(at + UInt64(EntryHeader.room(count)), ordering: .releasing)
+    return true
+  }
+
+  /// Appends a value as an entry.
+  public func append(_ value: some JournalValue) -> Bool {
+    let payload = value.payload
+    return unsafe append(type(of: value).kind, room: payload.count) { target in
+      unsafe target.copyBytes(from: payload)
+      return payload.count
+    }
+  }
+
+  /// Hands over the entries between two offsets, in order, without moving the tail.
+  func forEach(
+    from: UInt64, to: UInt64, _ body: (borrowing Entry, UInt64) throws(JournalError) -> Void
+  ) throws(JournalError) {
+    var at = from
+    while at < to {
+      let room = Int(min(to - at, capacityToEnd(at)))
+      let entries = unsafe UnsafeRawBufferPointer(start: place(at), count: room)
+      var offset = 0
+      if let entry = try unsafe EntryReader.next(in: entries.bytes, at: &offset) {
+        try body(entry, at + UInt64(EntryHeader.size))
+      }
+      at += UInt64(offset)
+    }
+  }
+
+  func payload(at position: UInt64, upTo end: Int) -> UnsafeRawBufferPointer {
+    unsafe UnsafeRawBufferPointer(start: place(position), count: end)
+  }
+
+  /// The offset behind the next `batchEnd` at or after `offset`; nil when none is complete.
+  public func endOfBatch(from offset: UInt64) -> UInt64? {
+    var at = offset
+    let limit = head
+    while at < limit {
+      let start = unsafe place(at)
+      let length = unsafe Int(start.load(as: UInt32.self))
+      let kind = unsafe start.load(fromByteOffset: 4, as: UInt16.self)
+      at += UInt64(EntryHeader.room(length))
+      if kind == EntryKind.batchEnd.rawValue { return at }
+    }
+    return nil
+  }
+
+  /// Gives back everything before `offset` for new entries.
+  public func release(upTo offset: UInt64) {
+    unsafe word(24).pointee.store(offset, ordering: .releasing)
+  }
+
+  private func capacityToEnd(_ at: UInt64) -> UInt64 { UInt64(capacity) - (at & UInt64(capacity - 1)) }
+}
+
+/// Reads entries from bytes: a ring's or a recorded file's.
+public enum EntryReader {
+  /// The entry at `offset`, which moves past it; nil for padding and at the end.
+  @_lifetime(copy bytes)
+  public static func next(in bytes: RawSpan, at offset: inout Int) throws(JournalError) -> Entry? {
+    let have = bytes.byteCount - offset
+    guard have > 0 else { return nil }
+    guard have >= EntryHeader.size else { throw .truncated(offset: offset) }
+    let length = unsafe Int(bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    let raw = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset + 4, as: UInt16.self)
+    let aux = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset + 6, as: UInt16.self)
+    let room = EntryHeader.room(length)
+    guard room <= have else { throw .truncated(offset: offset) }
+    guard let kind = EntryKind(rawValue: raw) else { throw .unknownKind(raw, offset: offset) }
+    let start = offset + EntryHeader.size
+    offset += room
+    if kind == .padding { return nil }
+    return Entry(kind: kind, aux: aux, payload: bytes.extracting(start..<(start + length)))
+  }
+}
+
+extension Entry {
+  /// The payload's bytes, copied.
+  public var bytes: [UInt8] {
+    unsafe payload.withUnsafeBytes { unsafe Array($0) }
+  }
+
+  /// The entry as a recorded file holds it.
+  public var encoded: [UInt8] {
+    var writer = ByteWriter()
+    writer.write(UInt32(payload.byteCount))
+    writer.write(kind.rawValue)
+    writer.write(aux)
+    writer.write(UInt64(0))
+    let padding = EntryHeader.room(payload.byteCount) - EntryHeader.size - payload.byteCount
+    return writer.bytes + bytes + [UInt8](repeating: 0, count: padding)
+  }
+}
+
+/// Entries that belong together, to be gone through more than once.
+public protocol BatchSource {
+  /// Hands over the entries in order. `position` names an entry's payload for `bytes(at:)`.
+  func forEach(_ body: (borrowing Entry, _ position: UInt64) throws(JournalError) -> Void) throws(JournalError)
+  /// Copies bytes of an entry's payload.
+  func bytes(at position: UInt64, _ range: Range<Int>) -> [UInt8]
+}
+
+/// A batch that lies in a ring.
+public struct RingBatch: BatchSource {
+  let ring: JournalRing
+  let from: UInt64
+  let to: UInt64
+
+  /// The entries between two offsets of a ring.
+  public init(ring: JournalRing, from: UInt64, to: UInt64) {
+    self.ring = ring
+    self.from = from
+    self.to = to
+  }
+
+  /// See `BatchSource`.
+  public func forEach(
+    _ body: (borrowing Entry, _ position: UInt64) throws(JournalError) -> Void
+  ) throws(JournalError) {
+    try ring.forEach(from: from, to: to, body)
+  }
+
+  /// See `BatchSource`.
+  public func bytes(at position: UInt64, _ range: Range<Int>) -> [UInt8] {
+    unsafe Array(ring.payload(at: position, upTo: range.upperBound)[range])
+  }
+}
+
+/// A batch read from a recorded file.
+public struct RecordedBatch: BatchSource {
+  private let recorded: [UInt8]
+
+  /// The batch of these entries.
+  public init(_ recorded: [UInt8]) {
+    self.recorded = recorded
+  }
+
+  /// See `BatchSource`.
+  public func forEach(
+    _ body: (borrowing Entry, _ position: UInt64) throws(JournalError) -> Void
+  ) throws(JournalError) {
+    var offset = 0
+    let all = unsafe recorded.span.bytes
+    while offset < all.byteCount {
+      let start = offset
+      if let entry = try EntryReader.next(in: all, at: &offset) {
+        try body(entry, UInt64(start + EntryHeader.size))
+      }
+    }
+  }
+
+  /// See `BatchSource`.
+  public func bytes(at position: UInt64, _ range: Range<Int>) -> [UInt8] {
+    let from = Int(position) + range.lowerBound
+    guard from >= 0, from + range.count <= recorded.count else { return [] }
+    return Array(recorded[from..<(from + range.count)])
+  }
+}

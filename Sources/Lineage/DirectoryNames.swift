@@ -1,0 +1,61 @@
+internal import Records
+
+/// What directories are called, by identity: learned from CREATE and RENAME events and from answers.
+///
+/// Paths are kept whole. A renamed directory changes every path beneath it, which is rare enough for a scan.
+struct DirectoryNames {
+  private var paths: [FileIdentity: RawPath] = [:]
+  /// Renames of directories in the batch at hand: within it, both names count.
+  private var renamed: [(from: RawPath, to: RawPath)] = []
+  private var deleted: [FileIdentity] = []
+  /// Directories that could not be told in the batch at hand: not asked for twice.
+  private(set) var gone: Set<FileIdentity> = []
+
+  mutating func noteGone(_ directory: FileIdentity) {
+    gone.insert(directory)
+  }
+
+  /// The path a directory has now.
+  func path(_ directory: FileIdentity) -> RawPath? { paths[directory] }
+
+  mutating func learn(_ directory: FileIdentity, _ path: RawPath) {
+    paths[directory] = path
+  }
+
+  mutating func rename(_ directory: FileIdentity, from: RawPath?, to: RawPath) {
+    paths[directory] = to
+    guard let from, from != to else { return }
+    renamed.append((from, to))
+    for (identity, path) in paths where path != to && path.isAtOrBeneath(from) {
+      paths[identity] = RawPath(to.bytes + path.bytes[from.bytes.count...])
+    }
+  }
+
+  /// Events of the batch may still refer to it; it is forgotten when the batch ends.
+  mutating func delete(_ directory: FileIdentity) {
+    deleted.append(directory)
+  }
+
+  /// Every path that `path` had within the batch, itself first. A batch is a set: which rename came before an
+  /// event cannot be told.
+  func alternatives(_ path: RawPath) -> [RawPath] {
+    guard !renamed.isEmpty else { return [path] }
+    var all = [path]
+    var next = 0
+    while next < all.count, all.count < 16 {
+      for (from, to) in renamed where all[next].isAtOrBeneath(to) {
+        let former = RawPath(from.bytes + all[next].bytes[to.bytes.count...])
+        if !all.contains(former) { all.append(former) }
+      }
+      next += 1
+    }
+    return all
+  }
+
+  mutating func endBatch() {
+    renamed.removeAll(keepingCapacity: true)
+    for directory in deleted { paths[directory] = nil }
+    deleted.removeAll(keepingCapacity: true)
+    gone.removeAll(keepingCapacity: true)
+  }
+}

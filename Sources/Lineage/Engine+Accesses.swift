@@ -1,0 +1,325 @@
+internal import Decode
+internal import Journal
+internal import Records
+
+/// What makes two events parts of one episode: the process, the file, and the name used.
+struct EpisodeKey: Hashable {
+  var pid: Int32
+  var startedAt: UInt64
+  var session: Int64?
+  var identity: FileIdentity
+  var path: RawPath?
+}
+
+/// An access record in the making.
+struct Episode {
+  var access: Access
+  var began: UInt64
+  var last: UInt64
+  var isOver = false
+}
+
+/// A session an event may belong to.
+struct Owner {
+  var session: Int64
+  var record: Int64?
+  var attribution: Attribution
+}
+
+// Third pass: the accesses.
+extension Engine {
+  mutating func attribute(_ bytes: RawSpan, _ oracle: inout some Oracle) {
+    var offset = 0
+    // A malformed event was reported by the first pass; what precedes it counts.
+    while let record = try? FanotifyRecord.next(in: bytes, at: &offset) {
+      if record.mask.contains(.overflow) || record.pid == run?.ownPid { continue }
+      if processes.standing(record.pid) == .bystander {
+        bystander(record, bytes, &oracle)
+      } else {
+        attribute(record, bytes, &oracle)
+      }
+    }
+  }
+
+  /// Nobody's access is kept; only what changes names, and what shows that the rules have rotted.
+  private mutating func bystander(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
+    let mask = record.mask
+    if mask.contains(.onDirectory) { return }
+    if mask.contains(.open), processesMayInterpret(record, bytes) {
+      interpret(record, bytes, &oracle)
+      if processes.standing(record.pid) != .bystander { return attribute(record, bytes, &oracle) }
+    }
+    if mask.contains(.rename) || mask.contains(.create) {
+      noteName(record, bytes, &oracle)
+    }
+    if !mask.isDisjoint(with: [.modify, .create]), let directory = record.directory,
+      rules.mayBeSessionFile(name: bytes.copy(record.name).span, pid: record.pid)
+    {
+      reportStranger(record, directory, bytes, &oracle)
+    }
+  }
+
+  private mutating func attribute(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
+    let mask = record.mask
+    // Listing and naming directories is metadata (HAZARDS A18); their names were learned before.
+    if mask.contains(.onDirectory) { return }
+    if mask.contains(.open) { interpret(record, bytes, &oracle) }
+    if mask.contains(.rename) || mask.contains(.create) { noteName(record, bytes, &oracle) }
+    guard let target = record.target.flatMap({ identity($0, in: bytes) }) else { return }
+    let name = bytes.copy(record.name)
+    let directory = record.directory.flatMap { reference($0, in: bytes) }
+    if record.directory == nil, linkCounts.contains(ProcessFile(pid: record.pid, identity: target)),
+      mask.isDisjoint(with: [.open, .modify, .access])
+    {
+      // A link count changed, which the event that changed it tells better; but for a file that a rename
+      // replaced this is the only event.
+      if !named.contains(ProcessFile(pid: record.pid, identity: target)) { overwrite(target, by: record.pid, &oracle) }
+      return
+    }
+    let places = directory.map { paths(of: name, in: $0, &oracle) } ?? []
+    if !mask.isDisjoint(with: [.modify, .create]) {
+      for place in places { noteSessionFile(place, by: record.pid, &oracle) }
+    }
+    var operations = Operations(mask, isLink: isLink(record, target))
+    if mask.contains(.rename) {
+      operations.insert(.renameFrom)
+      if let to = record.newDirectory.flatMap({ reference($0, in: bytes) }) {
+        let newName = bytes.copy(record.newName)
+        enter(
+          record.pid, target, places: paths(of: newName, in: to, &oracle), name: newName, operations: [.renameTo])
+      }
+    }
+    enter(record.pid, target, places: places, name: name, operations: operations)
+  }
+
+  /// A rename of the same process took this file's name away: to which name it had, the rename's target tells.
+  private mutating func overwrite(_ identity: FileIdentity, by pid: Int32, _ oracle: inout some Oracle) {
+    let places = (renameTargets[pid] ?? []).flatMap { paths(of: $0.name, in: $0.directory, &oracle) }
+    guard let name = places.first?.lastComponent else { return }
+    enter(pid, identity, places: places, name: Array(name), operations: [.delete])
+  }
+
+  private func isLink(_ record: FanotifyRecord, _ target: FileIdentity) -> Bool {
+    record.mask.contains(.create) && !record.mask.contains(.open)
+      && linkCounts.contains(ProcessFile(pid: record.pid, identity: target))
+  }
+
+  mutating func attribute(_ event: DescriptorEvent) {
+    guard event.pid != run?.ownPid, processes.standing(event.pid) != .bystander else { return }
+    let mask = FanotifyMask(rawValue: event.mask)
+    let identity = FileIdentity(
+      fileSystem: fileSystems.fileSystem(device: event.device) ?? 0, inode: event.inode, generation: 0)
+    let path = RawPath(event.path)
+    enter(
+      event.pid, identity, places: event.path.isEmpty ? [] : [path], name: Array(path.lastComponent),
+      operations: Operations(mask, isLink: false))
+  }
+
+  // MARK: - Who
+
+  /// The sessions that an event of `pid` within the batch may belong to, and whether it may be somebody else's.
+  private mutating func owners(of pid: Int32) -> (owners: [Owner], mayBeUnknown: Bool) {
+    if processes[pid]?.session != nil { openRecord(pid) }
+    let lives = processes.lives(pid)
+    guard !lives.isEmpty else { return ([], true) }
+    var owners: [Owner] = []
+    var outside = false
+    var unknown = false
+    func add(_ session: Int64?, _ life: Life, current: Bool) {
+      guard let session else {
+        if life.isUnknown { unknown = true } else { outside = true }
+        return
+      }
+      guard !owners.contains(where: { $0.session == session }) else { return }
+      owners.append(
+        Owner(session: session, record: current ? life.record : nil, attribution: life.certainty))
+    }
+    for life in lives {
+      add(life.session, life, current: true)
+      for former in life.formerSessions where former.until >= batch.lower {
+        add(former.session, life, current: false)
+      }
+    }
+    if owners.count > 1 || outside || unknown {
+      for index in owners.indices { owners[index].attribution = .ambiguous }
+    }
+    return (owners, unknown && owners.isEmpty)
+  }
+
+  // MARK: - Episodes
+
+  private mutating func enter(
+    _ pid: Int32, _ identity: FileIdentity, places: [RawPath], name: [UInt8], operations: Operations,
+    time: UInt64? = nil
+  ) {
+    let (owners, isUnattributed) = owners(of: pid)
+    let key = processes[pid]?.key ?? ProcessKey(pid: pid, startedAt: 0, provenance: .unknown)
+    // Several paths within one batch: it counts under each.
+    for place in places.isEmpty ? [nil] : places.map(Optional.some) {
+      for owner in owners {
+        note(
+          EpisodeKey(
+            pid: pid, startedAt: key.startedAt, session: owner.session, identity: identity, path: place),
+          name, operations, owner.record, places.count > 1 ? .ambiguous : owner.attribution, time)
+      }
+      if isUnattributed {
+        note(
+          EpisodeKey(pid: pid, startedAt: key.startedAt, session: nil, identity: identity, path: place), name,
+          operations, nil, .unattributed, time)
+      }
+    }
+  }
+
+  private mutating func note(
+    _ key: EpisodeKey, _ name: [UInt8], _ operations: Operations, _ record: Int64?, _ attribution: Attribution,
+    _ time: UInt64?
+  ) {
+    let time = time.map { Interval(from: wall($0), to: wall($0)) } ?? span
+    let isClose = operations.isSubset(of: Operations.qualifiers)
+    guard var episode = episodes[key] else {
+      // A CLOSE alone is no access (HAZARDS A19).
+      if isClose { return }
+      let access = Access(
+        session: key.session, process: record, path: key.path, name: name.isEmpty ? nil : RawPath(name),
+        identity: key.identity, operations: operations, result: 0, time: time, count: 1, attribution: attribution)
+      if let path = key.path { openPaths[ProcessFile(pid: key.pid, identity: key.identity)] = path }
+      episodes[key] = Episode(
+        access: access, began: batch.upper, last: batch.upper,
+        isOver: !operations.isDisjoint(with: Operations.qualifiers))
+      return
+    }
+    episode.access.operations.formUnion(operations)
+    episode.access.attribution = max(episode.access.attribution, attribution)
+    if !isClose {
+      episode.access.time.from = min(episode.access.time.from, time.from)
+      episode.access.time.to = max(episode.access.time.to, time.to)
+      episode.access.count += 1
+    }
+    episode.last = batch.upper
+    episode.isOver = !operations.isDisjoint(with: Operations.qualifiers)
+    episodes[key] = episode
+  }
+
+  /// Writes the episodes that are over, that have gone on long enough, or all.
+  mutating func writeEpisodes(all: Bool, of session: Int64? = nil) {
+    guard !episodes.isEmpty else { return }
+    var written: [(EpisodeKey, Episode)] = []
+    for (key, episode) in episodes {
+      if let session {
+        if key.session == session { written.append((key, episode)) }
+      } else if all || episode.isOver || batch.upper > episode.last + Self.episodeIdle
+        || batch.upper > episode.began + Self.episodeAge
+      {
+        written.append((key, episode))
+      }
+    }
+    // A dictionary's order is arbitrary; the same journal must give the same records.
+    written.sort { left, right in
+      (left.1.access.time.from, left.0.pid, left.0.identity.inode, left.0.session ?? 0)
+        < (right.1.access.time.from, right.0.pid, right.0.identity.inode, right.0.session ?? 0)
+    }
+    for (key, episode) in written {
+      episodes[key] = nil
+      openPaths[ProcessFile(pid: key.pid, identity: key.identity)] = nil
+      findings.append(.access(episode.access))
+    }
+  }
+
+  // MARK: - Mappings
+
+  /// A file mapping of a process in a session is an access, also of a descriptor that was opened elsewhere.
+  mutating func map(_ pid: Int32, _ mapping: FileMapping, at time: UInt64, _ source: some BatchSource) {
+    guard processes.standing(pid) == .special, mapping.inode != 0 else { return }
+    let path = source.bytes(at: mapping.position, mapping.path)
+    // `//anon`, `[heap]`, `/memfd:…`, `/dev/zero (deleted)`: no file of a file system.
+    guard path.first == UInt8(ascii: "/"), let fileSystem = fileSystems.fileSystem(device: mapping.device) else {
+      return
+    }
+    let identity = FileIdentity(fileSystem: fileSystem, inode: mapping.inode, generation: mapping.generation)
+    var operations: Operations = [.read]
+    if mapping.isExecutable { operations.insert(.exec) }
+    if mapping.isWritableShared { operations.insert(.mapWritable) }
+    let place = openPaths[ProcessFile(pid: pid, identity: identity)] ?? RawPath(path)
+    enter(
+      pid, identity, places: [place], name: Array(place.lastComponent), operations: operations, time: time)
+  }
+
+  // MARK: - Names and strangers
+
+  /// Renames and links by anybody are kept, without the person: a question about a path is about these too.
+  private mutating func noteName(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
+    guard let target = record.target.flatMap({ identity($0, in: bytes) }),
+      let directory = record.directory.flatMap({ reference($0, in: bytes) })
+    else { return }
+    let name = bytes.copy(record.name)
+    if record.mask.contains(.rename), let to = record.newDirectory.flatMap({ reference($0, in: bytes) }) {
+      for newPath in paths(of: bytes.copy(record.newName), in: to, &oracle) {
+        findings.append(
+          .name(
+            NameChange(
+              identity: target, from: paths(of: name, in: directory, &oracle).first, to: newPath,
+              isDirectory: false, time: span)))
+      }
+    } else if isLink(record, target), let path = paths(of: name, in: directory, &oracle).first {
+      findings.append(
+        .name(NameChange(identity: target, from: nil, to: path, isDirectory: false, time: span)))
+    }
+  }
+
+  /// A process outside every session writes an agent's own files: an agent that the rules do not know.
+  private mutating func reportStranger(
+    _ record: FanotifyRecord, _ directory: HandleView, _ bytes: RawSpan, _ oracle: inout some Oracle
+  ) {
+    guard let reference = reference(directory, in: bytes) else { return }
+    for path in paths(of: bytes.copy(record.name), in: reference, &oracle) {
+      for agent in rules.agents.indices where rules.sessionFile(agent: agent, path: path, pid: record.pid) != nil {
+        incident(
+          "agent-outside-sessions",
+          "process \(record.pid), outside every session, wrote \(path), a file of \(rules.agents[agent].name): "
+            + "its rules miss an executable")
+      }
+    }
+  }
+
+  // MARK: - Interpreters
+
+  private func processesMayInterpret(_ record: FanotifyRecord, _ bytes: RawSpan) -> Bool {
+    guard let life = processes[record.pid], life.session == nil else { return false }
+    return rules.isInterpreter(life.executable)
+  }
+
+  /// `node cli.js` and `ld.so ./agent`: the program is the file that the interpreter opens.
+  private mutating func interpret(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
+    guard let life = processes[record.pid], life.agent == nil, rules.isInterpreter(life.executable),
+      let directory = record.directory.flatMap({ reference($0, in: bytes) })
+    else { return }
+    for path in paths(of: bytes.copy(record.name), in: directory, &oracle) {
+      guard let match = rules.agent(interpreter: life.executable, opening: path) else { continue }
+      _ = processes.update(record.pid) { $0.agent = match.agent }
+      if life.session == nil {
+        var candidate = ExecCandidate(path: path)
+        candidate.identity = record.target.flatMap { identity($0, in: bytes) }
+        beginSession(
+          record.pid, agent: match.agent, version: match.version, executable: candidate, at: batch.lower,
+          joinedLate: false, &oracle)
+      }
+      return
+    }
+  }
+}
+
+extension Operations {
+  /// What an event's bits say was done.
+  init(_ mask: FanotifyMask, isLink: Bool) {
+    self = []
+    if mask.contains(.open) { insert(.open) }
+    if mask.contains(.access) { insert(.read) }
+    if mask.contains(.modify) { insert(.write) }
+    if mask.contains(.attribute) { insert(.attribute) }
+    if mask.contains(.create) { insert(isLink ? .link : .create) }
+    if mask.contains(.delete) { insert(.delete) }
+    if mask.contains(.openExec) { insert(.exec) }
+    if mask.contains(.closeWrite) { insert(.closedWritable) }
+    if mask.contains(.closeNoWrite) { insert(.closedUnwritten) }
+  }
+}

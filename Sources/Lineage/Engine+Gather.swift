@@ -1,0 +1,189 @@
+internal import Decode
+internal import Journal
+internal import Records
+
+// First pass over a batch: everything but the accesses themselves.
+extension Engine {
+  mutating func gather(perf bytes: RawSpan, at position: UInt64) {
+    var offset = 0
+    while true {
+      let record: PerfRecord?
+      do { record = try PerfRecord.next(in: bytes, at: &offset) } catch {
+        return malformed("perf", error)
+      }
+      guard let record else { return }
+      let what: LineageEvent.What
+      switch record.body {
+      case .fork(let child, let childThread, let parent, _):
+        what = .fork(child: child, childThread: childThread, parent: parent)
+      case .exec(let pid, _): what = .exec(pid: pid)
+      case .exit(let pid, let thread): what = .exit(pid: pid, thread: thread)
+      case .map(let map):
+        what = .map(
+          pid: map.pid,
+          FileMapping(
+            device: map.device, inode: map.inode, generation: map.generation,
+            isWritableShared: map.protection & 0x2 != 0 && map.flags & 0x1 != 0,
+            isExecutable: map.protection & 0x4 != 0, position: position, path: map.path))
+      case .lost, .other: continue  // capture has made a loss entry of it
+      }
+      timeline.append(LineageEvent(time: record.time, witness: .perf, what: what))
+    }
+  }
+
+  mutating func gather(connector bytes: RawSpan) {
+    var offset = 0
+    while true {
+      let record: ConnectorRecord?
+      do { record = try ConnectorRecord.next(in: bytes, at: &offset) } catch {
+        return malformed("connector", error)
+      }
+      guard let record else { return }
+      let what: LineageEvent.What
+      switch record.body {
+      case .fork(let child, let childThread, let parent, _):
+        what = .fork(child: child, childThread: childThread, parent: parent)
+      case .exec(let pid): what = .exec(pid: pid)
+      case .exit(let pid, let thread): what = .exit(pid: pid, thread: thread)
+      case .acknowledgement, .credentials, .trace, .other: continue
+      }
+      timeline.append(LineageEvent(time: record.time, witness: .connector, what: what))
+    }
+  }
+
+  mutating func gather(fanotify bytes: RawSpan) {
+    var offset = 0
+    while true {
+      let record: FanotifyRecord?
+      do { record = try FanotifyRecord.next(in: bytes, at: &offset) } catch {
+        return malformed("fanotify", error)
+      }
+      guard let record else { return }
+      let mask = record.mask
+      if mask.contains(.overflow) { hasOverflowed = true }
+      if mask.contains(.openExec), !mask.contains(.onDirectory) {
+        execs[record.pid, default: []].append(
+          ExecCandidate(
+            identity: record.target.flatMap { identity($0, in: bytes) }, device: nil,
+            parent: record.directory.flatMap { reference($0, in: bytes) }, name: bytes.copy(record.name),
+            path: nil, usedIn: nil))
+      }
+      if mask.contains(.onDirectory), !mask.isDisjoint(with: [.create, .delete, .rename]),
+        let parent = record.directory.flatMap({ reference($0, in: bytes) })
+      {
+        directoryEvents.append(
+          DirectoryEvent(
+            mask: mask, pid: record.pid, target: record.target.flatMap { identity($0, in: bytes) },
+            parent: parent, name: bytes.copy(record.name),
+            newParent: record.newDirectory.flatMap { reference($0, in: bytes) },
+            newName: bytes.copy(record.newName)))
+      }
+      if !mask.contains(.onDirectory), !mask.isDisjoint(with: [.create, .delete, .rename]) {
+        noteEntry(record, in: bytes)
+      }
+      if mask.contains(.attribute), record.directory == nil,
+        let target = record.target.flatMap({ identity($0, in: bytes) })
+      {
+        linkCounts.insert(ProcessFile(pid: record.pid, identity: target))
+      }
+    }
+  }
+
+  /// A directory entry of a file changed: what explains a changed link count.
+  private mutating func noteEntry(_ record: FanotifyRecord, in bytes: RawSpan) {
+    if !record.mask.isDisjoint(with: [.create, .delete]), let target = record.target.flatMap({ identity($0, in: bytes) }) {
+      named.insert(ProcessFile(pid: record.pid, identity: target))
+    }
+    if record.mask.contains(.rename), let to = record.newDirectory.flatMap({ reference($0, in: bytes) }) {
+      renameTargets[record.pid, default: []].append(
+        RenameTarget(directory: to, name: bytes.copy(record.newName), batch: batchNumber))
+    }
+  }
+
+  mutating func gather(_ event: DescriptorEvent) {
+    guard FanotifyMask(rawValue: event.mask).contains(.openExec) else { return }
+    execs[event.pid, default: []].append(
+      ExecCandidate(
+        identity: FileIdentity(
+          fileSystem: fileSystems.fileSystem(device: event.device) ?? 0, inode: event.inode, generation: 0),
+        device: event.device, parent: nil, name: Array(RawPath(event.path).lastComponent),
+        path: RawPath(event.path), usedIn: nil))
+  }
+
+  private mutating func malformed(_ source: String, _ error: DecodeError) {
+    findings.append(.gap(Gap(time: span, source: source, reason: "not understood: \(error)", fileSystem: nil)))
+  }
+
+  func identity(_ view: HandleView, in bytes: RawSpan) -> FileIdentity? {
+    view.decoded(in: bytes).map {
+      FileIdentity(
+        fileSystem: view.fileSystem, inode: $0.inode, generation: $0.generation, subvolume: $0.subvolume)
+    }
+  }
+
+  func reference(_ view: HandleView, in bytes: RawSpan) -> DirectoryReference? {
+    identity(view, in: bytes).map {
+      DirectoryReference(identity: $0, type: view.type, handle: view.bytes(in: bytes))
+    }
+  }
+
+  /// Directories made, renamed and removed by anybody, before any path of this batch is told.
+  mutating func learnDirectories(_ oracle: inout some Oracle) {
+    for event in directoryEvents {
+      guard let parent = path(of: event.parent, &oracle), let target = event.target else { continue }
+      let name = parent.appending(event.name)
+      if event.mask.contains(.create) { directories.learn(target, name) }
+      if event.mask.contains(.delete) { directories.delete(target) }
+      if event.mask.contains(.rename), let newParent = event.newParent,
+        let newPath = path(of: newParent, &oracle)
+      {
+        let to = newPath.appending(event.newName)
+        directories.rename(target, from: name, to: to)
+        findings.append(
+          .name(NameChange(identity: target, from: name, to: to, isDirectory: true, time: span)))
+      }
+    }
+  }
+
+  /// The path of a directory: known, or asked for once.
+  mutating func path(of directory: DirectoryReference, _ oracle: inout some Oracle) -> RawPath? {
+    if let known = directories.path(directory.identity) { return known }
+    let question = Question.directory(
+      fileSystem: directory.identity.fileSystem, type: directory.type, handle: directory.handle)
+    if directories.gone.contains(directory.identity) { return nil }
+    guard case .directory(let answer?) = oracle.answer(question) else {
+      directories.noteGone(directory.identity)
+      return nil
+    }
+    let path = RawPath(answer)
+    directories.learn(directory.identity, path)
+    return path
+  }
+
+  /// Every path the entry `name` of a directory had within the batch; empty where the directory is gone.
+  mutating func paths(
+    of name: [UInt8], in directory: DirectoryReference, _ oracle: inout some Oracle
+  ) -> [RawPath] {
+    guard let parent = path(of: directory, &oracle) else { return [] }
+    return directories.alternatives(parent.appending(name))
+  }
+
+  mutating func nameExecutables(_ oracle: inout some Oracle) {
+    for (pid, candidates) in execs {
+      var named = candidates
+      for index in named.indices where named[index].path == nil {
+        guard let parent = named[index].parent else { continue }
+        named[index].path = paths(of: named[index].name, in: parent, &oracle).first
+      }
+      execs[pid] = named
+    }
+  }
+}
+
+extension RawSpan {
+  /// The bytes of a range, copied.
+  func copy(_ range: Range<Int>) -> [UInt8] {
+    guard !range.isEmpty else { return [] }
+    return unsafe extracting(range).withUnsafeBytes { unsafe Array($0) }
+  }
+}

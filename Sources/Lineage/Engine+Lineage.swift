@@ -1,0 +1,322 @@
+internal import Journal
+internal import Records
+internal import Rules
+
+// Second pass: what happened to processes, in order of time.
+extension Engine {
+  mutating func replayLineage(_ source: some BatchSource, _ oracle: inout some Oracle) {
+    // Stable, so that records of one CPU with equal times keep their order.
+    timeline.sort { $0.time < $1.time }
+    for (index, event) in timeline.enumerated() {
+      guard event.time <= batch.upper else {
+        // Its file events come with a later batch: so does it.
+        early.append(event)
+        continue
+      }
+      switch event.what {
+      case .fork(let child, let thread, let parent):
+        fork(child: child, thread: thread, parent: parent, at: event.time, by: event.witness)
+      case .exec(let pid):
+        if event.witness == leadingWitness { exec(pid, at: event.time, index: index, source, &oracle) }
+      case .exit(let pid, let thread):
+        if event.witness == leadingWitness { exit(pid, thread: thread, at: event.time) }
+      case .map(let pid, let mapping): map(pid, mapping, at: event.time, source)
+      }
+    }
+  }
+
+  /// The witness whose execs and exits count: perf, which tells them in order with the mappings; else the connector.
+  private var leadingWitness: Witness { run?.hasPerf == false ? .connector : .perf }
+
+  // MARK: - Fork
+
+  private mutating func fork(child: Int32, thread: Int32, parent: Int32, at time: UInt64, by witness: Witness) {
+    if thread != child {
+      guard witness == leadingWitness else { return }
+      _ = processes.update(child) { life in
+        guard time >= life.countedAt else { return }
+        life.threads += 1
+        life.died = nil
+      }
+      return
+    }
+    if let life = processes[child], life.died == nil, !life.was(seenBy: witness),
+      life.key.provenance == .witnessed
+    {
+      return secondSight(child, parent: parent, at: time, by: witness)
+    }
+    var life = Life(key: ProcessKey(pid: child, startedAt: time, provenance: .witnessed))
+    life.note(witness)
+    life.parent = parent
+    life.reportedAt = batch.upper
+    inherit(&life, from: parent, at: time)
+    if let old = processes[child], old.died == nil { died(child, at: time) }
+    processes.begin(life, at: time)
+    if let session = life.session { sessions[session]?.members += 1 }
+    if run?.hasPerf == true, run?.hasConnector == true {
+      halfSeen.append(HalfSeenBirth(key: life.key, reported: batch.upper))
+    }
+  }
+
+  private func inherit(_ life: inout Life, from parent: Int32, at time: UInt64) {
+    guard let origin = processes[parent] else {
+      life.isUnknown = true
+      return
+    }
+    life.isUnknown = origin.isUnknown
+    life.session = origin.session
+    life.certainty = origin.certainty
+    life.executable = origin.executable
+    life.agent = nil
+    life.isChildOfRoot = origin.isRoot
+    life.isAgentOnly = origin.isAgentOnly
+    life.processClass = origin.processClass
+    life.parentRecord = origin.record
+    life.epochStarted = time
+  }
+
+  /// The other witness tells of a birth. With CLONE_PARENT the connector names the caller's parent, perf the
+  /// caller: the child belongs to both (`DESIGN.md` §2).
+  private mutating func secondSight(_ child: Int32, parent: Int32, at time: UInt64, by witness: Witness) {
+    let other = processes[parent]
+    let before = processes[child]?.session
+    _ = processes.update(child) { life in
+      life.note(witness)
+      guard life.parent != parent, let other else {
+        // The parent the first witness named may have been unknown; this one is known.
+        return
+      }
+      if life.isUnknown, !other.isUnknown { life.isUnknown = false }
+      guard let session = other.session, life.session != session else { return }
+      if life.session == nil || witness == .perf {
+        if let mine = life.session {
+          life.formerSessions.append(Life.Former(session: mine, until: batch.upper))
+        }
+        life.session = session
+        life.certainty = witness == .perf ? other.certainty : .ambiguous
+        life.processClass = other.processClass
+        life.parentRecord = other.record
+        life.isChildOfRoot = other.isRoot
+        life.isAgentOnly = other.isAgentOnly
+      }
+    }
+    let after = processes[child]?.session
+    if before != after {
+      if let after { sessions[after]?.members += 1 }
+      if let before { leave(before, at: time) }
+    }
+  }
+
+  /// Births that only one of two witnesses has told of, a batch later.
+  mutating func checkHalfSeen() {
+    guard !halfSeen.isEmpty else { return }
+    var waiting: [HalfSeenBirth] = []
+    for birth in halfSeen {
+      guard let life = processes.lives(birth.key.pid).first(where: { $0.key == birth.key }) else { continue }
+      if life.seenByPerf && life.seenByConnector { continue }
+      if birth.reported >= batch.lower {
+        waiting.append(birth)
+        continue
+      }
+      incident(
+        "fork-seen-by-one-witness",
+        "the birth of process \(birth.key.pid) was told by \(life.seenByPerf ? "perf" : "the connector") only")
+      if life.session == nil, !life.seenByPerf {
+        // The connector alone may name a grandparent: nobody can be named for what it does.
+        _ = processes.update(birth.key.pid) { $0.isUnknown = true }
+      }
+    }
+    halfSeen = waiting
+  }
+
+  // MARK: - Exit
+
+  private mutating func exit(_ pid: Int32, thread: Int32, at time: UInt64) {
+    let isOver = processes.update(pid) { life -> Bool in
+      guard life.died == nil, time >= life.countedAt else { return false }
+      life.threads -= 1
+      return life.threads <= 0
+    }
+    if isOver == true { died(pid, at: time) }
+  }
+
+  private mutating func died(_ pid: Int32, at time: UInt64) {
+    guard let life = processes[pid], life.died == nil else { return }
+    _ = processes.update(pid) { $0.died = time }
+    if let record = life.record { findings.append(.processEnded(record, wall(time))) }
+    if let session = life.session { leave(session, at: time) }
+  }
+
+  // MARK: - Exec
+
+  private mutating func exec(
+    _ pid: Int32, at time: UInt64, index: Int, _ source: some BatchSource, _ oracle: inout some Oracle
+  ) {
+    if processes[pid] == nil {
+      var life = Life(key: ProcessKey(pid: pid, startedAt: time, provenance: .unknown))
+      life.isUnknown = true
+      processes.begin(life, at: time)
+    }
+    let main = mainMapping(of: pid, after: index)
+    let choice = explanation(of: pid, main)
+    for index in (execs[pid] ?? []).indices where execs[pid]?[index].usedIn == nil {
+      execs[pid]?[index].usedIn = batchNumber
+    }
+    let match = choice.agent
+    let executable = choice.executable
+    let before = processes[pid]
+    if let record = before?.record { findings.append(.processEnded(record, wall(time))) }
+    _ = processes.update(pid) { life in
+      // Every other thread is gone, the leader's exit included.
+      life.threads = 1
+      life.died = nil
+      life.executable = executable?.path ?? RawPath([])
+      life.agent = match?.agent
+      life.record = nil
+      life.epochStarted = time
+      if match == nil { life.isAgentOnly = false }
+    }
+    if before?.died != nil, let session = before?.session {
+      // The leader's exit was counted as the end; another thread has executed and lives on as the process.
+      sessions[session]?.members += 1
+    }
+    if before?.session != nil {
+      executed.append(pid)
+      classify(pid, &oracle)
+      openRecord(pid)
+      return
+    }
+    if let match {
+      beginSession(
+        pid, agent: match.agent, version: match.version, executable: executable, at: time, joinedLate: false,
+        &oracle)
+    } else if executable == nil, before?.isUnknown != true, let run, time > run.monotonic {
+      let path = main.map { RawPath(source.bytes(at: $0.position, $0.path)) } ?? RawPath([])
+      beginSession(
+        pid, agent: nil, version: nil, executable: ExecCandidate(path: path), at: time, joinedLate: false, &oracle)
+    }
+  }
+
+  /// The first file that the process mapped after its exec: the program itself, before its loader.
+  private func mainMapping(of pid: Int32, after index: Int) -> FileMapping? {
+    for event in timeline[(index + 1)...].prefix(512) {
+      switch event.what {
+      case .map(pid, let mapping): return mapping
+      case .exec(pid) where event.witness == .perf: return nil
+      default: continue
+      }
+    }
+    return nil
+  }
+
+  /// What a committed exec executed. Openings for execution are program, script and loader, and those of other
+  /// execs in the same batch; the first mapping tells them apart.
+  private func explanation(
+    of pid: Int32, _ main: FileMapping?
+  ) -> (executable: ExecCandidate?, agent: AgentMatch?) {
+    let candidates = execs[pid] ?? []
+    let mapped = main.flatMap { main in
+      candidates.first {
+        $0.identity?.inode == main.inode
+          && ($0.device == main.device || $0.identity?.generation == main.generation)
+      }
+    }
+    let agentCandidate = candidates.first { $0.path.map { rules.agent(executable: $0) != nil } ?? false }
+    let match = agentCandidate?.path.flatMap { rules.agent(executable: $0) }
+    // An agent among the openings of the batch counts: which of several execs it was cannot be told.
+    if let agentCandidate { return (agentCandidate, match) }
+    if let mapped { return (mapped, nil) }
+    return (main == nil ? candidates.last { !$0.isLoader } ?? candidates.last : candidates.last, nil)
+  }
+
+  // MARK: - Found in /proc
+
+  /// Takes in what a look at /proc found: before the lineage of the batch, so that a fork finds its parent.
+  mutating func adoptObserved() {
+    guard !observed.isEmpty else { return }
+    var born: Set<Int32> = []
+    for event in timeline {
+      if case .fork(let child, let thread, _) = event.what, child == thread { born.insert(child) }
+    }
+    // Parents before children, whatever their pids.
+    for process in observed.sorted(by: { ($0.startedAt, $0.pid) < ($1.startedAt, $1.pid) })
+    where !born.contains(process.pid) {
+      adopt(process)
+    }
+    // Sessions of which nothing lives any more ended while nobody watched.
+    for id in Set(survivors.values.map(\.session.id)) where sessions[id] == nil {
+      findings.append(.sessionEnded(id, wall(batch.lower)))
+    }
+    survivors = [:]
+  }
+
+  private mutating func adopt(_ process: ObservedProcess) {
+    if let known = processes[process.pid], known.died == nil {
+      let same = known.key.startedAt.distance(to: process.startedAt).magnitude < Self.startTolerance
+      if same || known.key.provenance == .unknown && !known.isUnknown { return }
+      died(process.pid, at: process.time)
+    }
+    var life = Life(key: ProcessKey(pid: process.pid, startedAt: process.startedAt, provenance: .observed))
+    life.parent = process.parent
+    life.threads = max(1, process.threads)
+    life.countedAt = process.time
+    life.executable = RawPath(process.executable)
+    life.certainty = .observed
+    life.epochStarted = process.startedAt
+    let match =
+      rules.agent(executable: life.executable)
+      ?? (process.script.isEmpty
+        ? nil : rules.agent(interpreter: life.executable, opening: RawPath(process.script)))
+    life.agent = match?.agent
+    if let survivor = survivors.removeValue(forKey: process.pid),
+      survivor.key.startedAt.distance(to: process.startedAt).magnitude < Self.startTolerance
+    {
+      resume(&life, survivor)
+    } else if let parent = processes[process.parent], let session = parent.session {
+      life.session = session
+      life.isChildOfRoot = parent.isRoot
+      life.isAgentOnly = parent.isAgentOnly && match != nil
+      life.processClass = parent.processClass
+      life.parentRecord = parent.record
+      sessions[session]?.members += 1
+    } else if let match {
+      processes.begin(life, at: process.time)
+      var silent = NoOracle()
+      let script = process.script.isEmpty ? process.executable : process.script
+      beginSession(
+        process.pid, agent: match.agent, version: match.version, executable: ExecCandidate(path: RawPath(script)),
+        at: process.time, joinedLate: true, &silent)
+      return
+    } else if !isFirstScan, !sessions.isEmpty {
+      // Born while lineage was lost, its parent gone or nobody's: it may be any session's.
+      life.isUnknown = true
+    }
+    processes.begin(life, at: process.time)
+    if life.session != nil { openRecord(process.pid) }
+  }
+}
+
+extension Engine {
+  /// /proc tells a start in ticks of ten milliseconds.
+  static let startTolerance: UInt64 = 30_000_000
+}
+
+/// Answers nothing; for what is asked again later.
+private struct NoOracle: Oracle {
+  mutating func answer(_ question: Question) -> Answer {
+    switch question {
+    case .directory: .directory(nil)
+    case .facts: .facts(nil)
+    case .environment: .environment([])
+    }
+  }
+}
+
+extension ExecCandidate {
+  init(path: RawPath) {
+    self.init(identity: nil, device: nil, parent: nil, name: Array(path.lastComponent), path: path, usedIn: nil)
+  }
+
+  /// Whether it is the dynamic loader, which every program opens for execution besides itself.
+  var isLoader: Bool { name.starts(with: Array("ld-".utf8)) || name.starts(with: Array("ld.so".utf8)) }
+}

@@ -1,0 +1,162 @@
+internal import Records
+internal import Rules
+
+/// A session that has not ended.
+struct SessionState {
+  var session: Session
+  /// The agent, as an index into the rules; nil for an executable nobody could explain.
+  var agent: Int?
+  /// Processes that belong to it and not to a session within it.
+  var members = 1
+  /// Sessions within it that have not ended.
+  var inner = 0
+  var conversation: String?
+}
+
+extension Engine {
+  /// Begins a session with `pid` as its root. `agent` is nil for an executable nobody could explain.
+  mutating func beginSession(
+    _ pid: Int32, agent: Int?, version: String?, executable: ExecCandidate?, at time: UInt64, joinedLate: Bool,
+    within parent: Int64? = nil, as relation: Session.Relation? = nil, _ oracle: inout some Oracle
+  ) {
+    guard let life = processes[pid], let run else { return }
+    var facts: SessionFacts?
+    if case .facts(let found) = oracle.answer(.facts(pid: pid)) { facts = found }
+    let started = joinedLate ? wall(max(life.key.startedAt, 1)) : wall(time)
+    let session = Session(
+      id: nextSession, key: Session.key(started: started, pid: pid),
+      agent: agent.map { rules.agents[$0].name } ?? Session.unknownExecutable, started: started, root: life.key,
+      bootID: String(decoding: run.bootID, as: UTF8.self), host: String(decoding: run.host, as: UTF8.self),
+      executable: executable?.path ?? life.executable, executableIdentity: executable?.identity,
+      version: version, joinedLate: joinedLate, parent: parent, relation: relation, facts: facts)
+    nextSession += 1
+    sessions[session.id] = SessionState(session: session, agent: agent)
+    if let parent, relation == .nested { sessions[parent]?.inner += 1 }
+    findings.append(.session(session))
+    begun.append(session)
+    executed.append(pid)
+    if joinedLate {
+      findings.append(
+        .gap(
+          Gap(
+            time: Interval(from: started, to: wall(time)), source: "service",
+            reason: "session \(session.key) joined late", fileSystem: nil)))
+    }
+    _ = processes.update(pid) { life in
+      if life.session != nil || !joinedLate { life.join(session.id, at: time) } else { life.session = session.id }
+      life.isRoot = true
+      life.isAgentOnly = true
+      life.isChildOfRoot = false
+      life.processClass = .inProcess
+      life.record = nil
+    }
+    if let former = life.session { leave(former, at: time) }
+    openRecord(pid)
+  }
+
+  /// Continues a session that an earlier run of the service knew.
+  mutating func resume(_ life: inout Life, _ survivor: Survivor) {
+    let id = survivor.session.id
+    if sessions[id] == nil {
+      let agent = rules.agents.firstIndex { $0.name == survivor.session.agent }
+      sessions[id] = SessionState(session: survivor.session, agent: agent, members: 0)
+    }
+    sessions[id]?.members += 1
+    life.session = id
+    life.record = survivor.record
+    life.isRoot = survivor.session.root.pid == life.key.pid
+    life.isAgentOnly = life.isRoot
+    if life.isRoot { life.processClass = .inProcess }
+  }
+
+  /// One process fewer; the session ends with its last.
+  mutating func leave(_ id: Int64, at time: UInt64) {
+    guard var state = sessions[id] else { return }
+    state.members -= 1
+    sessions[id] = state
+    endIfEmpty(id, at: time)
+  }
+
+  private mutating func endIfEmpty(_ id: Int64, at time: UInt64) {
+    guard let state = sessions[id], state.members <= 0, state.inner <= 0 else { return }
+    sessions[id] = nil
+    // Episodes of its processes come first: a session's end follows all it did.
+    writeEpisodes(all: false, of: id)
+    findings.append(.sessionEnded(id, wall(time)))
+    if let parent = state.session.parent, state.session.relation == .nested {
+      sessions[parent]?.inner -= 1
+      endIfEmpty(parent, at: time)
+    }
+  }
+
+  /// A process that runs an agent's program wrote one of the agent's own files: the only thing that makes a
+  /// session within a session, and what labels one (`DESIGN.md` §4).
+  mutating func noteSessionFile(_ path: RawPath, by pid: Int32, _ oracle: inout some Oracle) {
+    guard let life = processes[pid], let agent = life.agent, let outer = life.session,
+      let mark = rules.sessionFile(agent: agent, path: path, pid: pid)
+    else { return }
+    if !life.isRoot {
+      beginSession(
+        pid, agent: agent, version: rules.agent(executable: life.executable)?.version,
+        executable: ExecCandidate(path: life.executable), at: batch.lower, joinedLate: false, within: outer,
+        as: life.isAgentOnly ? .hosted : .nested, &oracle)
+      moveNewborn(of: pid, from: outer)
+    }
+    guard case .conversation(let id) = mark, let session = processes[pid]?.session,
+      sessions[session]?.conversation != id
+    else { return }
+    sessions[session]?.conversation = id
+    findings.append(.conversation(ConversationLabel(session: session, conversation: id, from: wall(batch.lower))))
+  }
+
+  /// Children born within this batch may have been born after the label: they belong to both.
+  private mutating func moveNewborn(of pid: Int32, from outer: Int64) {
+    guard let inner = processes[pid]?.session else { return }
+    let children = processes.current.values.filter {
+      $0.parent == pid && $0.key.startedAt >= batch.lower && $0.session == outer
+    }
+    for child in children {
+      _ = processes.update(child.key.pid) { life in
+        life.join(inner, at: batch.upper)
+        life.record = nil
+      }
+      if child.died == nil {
+        sessions[inner]?.members += 1
+        leave(outer, at: batch.lower)
+      }
+      moveNewborn(of: child.key.pid, from: outer)
+    }
+  }
+
+  /// Says what a process is for its session, after an exec.
+  mutating func classify(_ pid: Int32, _ oracle: inout some Oracle) {
+    guard let life = processes[pid], let session = life.session else { return }
+    let found: ProcessClass
+    if life.isRoot {
+      found = .inProcess
+    } else if life.agent != nil {
+      found = .helper
+    } else if life.isChildOfRoot, let agent = sessions[session]?.agent {
+      var environment: [[UInt8]] = []
+      if case .environment(let variables) = oracle.answer(.environment(pid: pid)) { environment = variables }
+      found = rules.processClass(agent: agent, program: life.executable, environment: environment)
+    } else {
+      return
+    }
+    _ = processes.update(pid) { $0.processClass = found }
+  }
+
+  /// Gives a process of a session a record for the program it runs.
+  @discardableResult
+  mutating func openRecord(_ pid: Int32) -> Int64? {
+    guard let life = processes[pid], let session = life.session else { return nil }
+    if let record = life.record { return record }
+    let record = ProcessRecord(
+      id: nextProcess, session: session, key: life.key, parent: life.parentRecord, executable: life.executable,
+      processClass: life.processClass, started: wall(life.epochStarted))
+    nextProcess += 1
+    findings.append(.process(record))
+    _ = processes.update(pid) { $0.record = record.id }
+    return record.id
+  }
+}

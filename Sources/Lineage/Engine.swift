@@ -1,0 +1,327 @@
+public import Journal
+public import Records
+public import Rules
+internal import Decode
+
+/// Turns the journal into findings: a pure function of the journal and of the answers recorded with it.
+///
+/// A batch is a set, not a sequence (`DESIGN.md` §2): the kernel merges an event into an older one of the same
+/// process and file. So the engine first replays what happened to processes, in order of time, up to the moment
+/// of the batch's last read, and then gives each file event to every life, membership and path that overlaps
+/// the batch. Where they differ, the access is ambiguous and counts for each.
+public struct Engine {
+  var rules: AgentRules
+  /// How long an episode may go on before it is written: in nanoseconds of CLOCK_MONOTONIC.
+  static let episodeIdle: UInt64 = 1_000_000_000
+  static let episodeAge: UInt64 = 5_000_000_000
+
+  var run: RunEntry?
+  var processes = ProcessTable()
+  var directories = DirectoryNames()
+  var fileSystems = FileSystemTable()
+  /// Sessions that have not ended.
+  var sessions: [Int64: SessionState] = [:]
+  var episodes: [EpisodeKey: Episode] = [:]
+  /// Under which path a process has a file in an episode: a mapping names only the file.
+  var openPaths: [ProcessFile: RawPath] = [:]
+  /// Openings for execution that no committed exec has used up.
+  var execs: [Int32: [ExecCandidate]] = [:]
+  /// Lineage drained with an earlier batch, but later than its last read.
+  var early: [LineageEvent] = []
+  /// Births that only one witness has told of so far.
+  var halfSeen: [HalfSeenBirth] = []
+  var nextSession: Int64
+  var nextProcess: Int64
+  /// Processes of sessions of an earlier run of the service in this boot, by pid.
+  var survivors: [Int32: Survivor]
+  var lastSweep: UInt64 = 0
+  /// CLOCK_MONOTONIC: the queue was last seen empty then, before it overflowed; nil when all is well.
+  var overflowSince: UInt64?
+  var batchNumber: UInt64 = 0
+
+  // What belongs to the batch at hand.
+  var batch = BatchEnd(lower: 0, upper: 0, wall: 0, boot: 0, emptied: 0)
+  var timeline: [LineageEvent] = []
+  var observed: [ObservedProcess] = []
+  /// Whether the queue reported an overflow.
+  var hasOverflowed = false
+  /// Whether `observed` is the scan at the start of a run, before which nothing was seen.
+  var isFirstScan = false
+  var directoryEvents: [DirectoryEvent] = []
+  /// Nameless FAN_ATTRIB: somebody changed an inode's link count.
+  var linkCounts: Set<ProcessFile> = []
+  /// Files whose directory entry the same process created or deleted in this batch.
+  var named: Set<ProcessFile> = []
+  /// Where renames of this batch and the one before went, by process.
+  var renameTargets: [Int32: [RenameTarget]] = [:]
+  var findings: [Finding] = []
+
+  /// A process of a session that the store knows from an earlier run of the service.
+  public struct Survivor: Hashable, Sendable {
+    /// Which process.
+    public var key: ProcessKey
+    /// Its session, which goes on.
+    public var session: Session
+    /// The record of its program.
+    public var record: Int64
+
+    /// A survivor of these parts.
+    public init(key: ProcessKey, session: Session, record: Int64) {
+      self.key = key
+      self.session = session
+      self.record = record
+    }
+  }
+
+  /// What a batch brought.
+  public struct Outcome {
+    /// What the store must write.
+    public var findings: [Finding]
+    /// The time that capture now vouches for, in wall-clock time; nil when the queue was not seen empty.
+    public var covered: Interval?
+    /// Barriers that this batch reached.
+    public var barriers: [UInt64]
+    /// Processes of sessions that executed something: their mount namespaces need watching.
+    public var executed: [Int32]
+    /// Sessions that began: their executables need digesting.
+    public var begun: [Session]
+  }
+
+  /// An engine that has seen nothing.
+  ///
+  /// - Parameters:
+  ///   - rules: which programs are agents.
+  ///   - firstSession: the first number no session in the store has.
+  ///   - firstProcess: the first number no process record in the store has.
+  ///   - survivors: processes of unfinished sessions of this boot, as the store knows them.
+  public init(rules: AgentRules, firstSession: Int64, firstProcess: Int64, survivors: [Survivor] = []) {
+    self.rules = rules
+    nextSession = firstSession
+    nextProcess = firstProcess
+    self.survivors = Dictionary(survivors.map { ($0.key.pid, $0) }, uniquingKeysWith: { $1 })
+  }
+
+  /// Replaces the rules. Running sessions keep the agent they were recognised as, if the rules still know it.
+  public mutating func adopt(_ rules: AgentRules) {
+    let known = self.rules.agents.map(\.name)
+    func renumbered(_ agent: Int?) -> Int? { agent.flatMap { old in rules.agents.firstIndex { $0.name == known[old] } } }
+    self.rules = rules
+    sessions = sessions.mapValues { state in
+      var state = state
+      state.agent = renumbered(state.agent)
+      return state
+    }
+    for pid in processes.agentProcesses { _ = processes.update(pid) { $0.agent = renumbered($0.agent) } }
+  }
+
+  /// The number of sessions that have not ended.
+  public var openSessions: Int { sessions.count }
+
+  // What a batch has produced besides findings.
+  var executed: [Int32] = []
+  var begun: [Session] = []
+
+  /// Works through one batch.
+  ///
+  /// - Parameter flush: whether to write every episode now, because somebody waits for the answer.
+  /// - Throws: `JournalError` where the entries are no journal; the batch is then lost as a whole.
+  public mutating func process(
+    _ source: some BatchSource, oracle: inout some Oracle, flush: Bool = false
+  ) throws(JournalError) -> Outcome {
+    batchNumber += 1
+    var barriers: [UInt64] = []
+    var losses: [LossEntry] = []
+    var watched: [FileSystemEntry] = []
+    timeline.append(contentsOf: early)
+    early.removeAll(keepingCapacity: true)
+    try source.forEach { (entry, position) throws(JournalError) in
+      switch entry.kind {
+      case .batchEnd: batch = try BatchEnd(payload: entry.bytes)
+      case .perf: gather(perf: entry.payload, at: position)
+      case .connector: gather(connector: entry.payload)
+      case .fanotify: gather(fanotify: entry.payload)
+      case .descriptorEvent: gather(try DescriptorEvent(payload: entry.bytes))
+      case .observed:
+        let process = try ObservedProcess(payload: entry.bytes)
+        observed.append(process)
+      case .fileSystem: watched.append(try FileSystemEntry(payload: entry.bytes))
+      case .loss: losses.append(try LossEntry(payload: entry.bytes))
+      case .run:
+        run = try RunEntry(payload: entry.bytes)
+        isFirstScan = true
+      case .barrier:
+        var reader = ByteReader(entry.bytes)
+        barriers.append(try reader.integer(UInt64.self))
+      case .answer, .padding: break
+      }
+    }
+    for entry in watched { note(entry) }
+    for loss in losses { note(loss) }
+    noteOverflow()
+    adoptObserved()
+    learnDirectories(&oracle)
+    nameExecutables(&oracle)
+    replayLineage(source, &oracle)
+    try source.forEach { (entry, position) throws(JournalError) in
+      switch entry.kind {
+      case .fanotify: attribute(entry.payload, &oracle)
+      case .descriptorEvent: attribute(try DescriptorEvent(payload: entry.bytes))
+      default: break
+      }
+    }
+    return finish(barriers: barriers, flush: flush || !barriers.isEmpty)
+  }
+
+  private mutating func finish(barriers: [UInt64], flush: Bool) -> Outcome {
+    checkHalfSeen()
+    writeEpisodes(all: flush)
+    let lower = batch.emptied == 0 ? batch.lower : batch.emptied
+    for (pid, candidates) in execs {
+      // An opening explains the execs of its own batch and of the next.
+      let kept = candidates.filter { $0.usedIn == nil || $0.usedIn == batchNumber }
+      execs[pid] = kept.isEmpty ? nil : kept
+    }
+    processes.endBatch(nextLower: lower)
+    directories.endBatch()
+    if batch.upper > lastSweep + 10_000_000_000 {
+      processes.sweep(diedBefore: lastSweep)
+      execs = execs.filter { processes[$0.key]?.died == nil }
+      lastSweep = batch.upper
+    }
+    timeline.removeAll(keepingCapacity: true)
+    observed.removeAll(keepingCapacity: true)
+    isFirstScan = false
+    directoryEvents.removeAll(keepingCapacity: true)
+    linkCounts.removeAll(keepingCapacity: true)
+    named.removeAll(keepingCapacity: true)
+    // A rename comes before the loss of the replaced file's link, which may be read a batch later.
+    for (pid, targets) in renameTargets {
+      let kept = targets.filter { $0.batch == batchNumber }
+      renameTargets[pid] = kept.isEmpty ? nil : kept
+    }
+    let covered = batch.emptied == 0 ? nil : Interval(from: wall(batch.lower), to: wall(batch.emptied))
+    defer {
+      findings.removeAll(keepingCapacity: true)
+      executed.removeAll(keepingCapacity: true)
+      begun.removeAll(keepingCapacity: true)
+    }
+    return Outcome(findings: findings, covered: covered, barriers: barriers, executed: executed, begun: begun)
+  }
+
+  /// A CLOCK_MONOTONIC moment as wall-clock time, by the clocks at the end of the batch.
+  func wall(_ monotonic: UInt64) -> Timestamp {
+    Timestamp(nanoseconds: Int64(bitPattern: batch.wall &- batch.upper &+ monotonic))
+  }
+
+  /// The time in which the batch's events happened.
+  var span: Interval { Interval(from: wall(batch.lower), to: wall(batch.upper)) }
+
+  mutating func incident(_ kind: String, _ detail: String) {
+    findings.append(.incident(Incident(time: wall(batch.upper), kind: kind, detail: detail)))
+  }
+
+  /// A loss runs from "last seen empty before" to "next seen empty after": most of what was lost came later than
+  /// the report, which stands in the queue where the first loss was.
+  private mutating func noteOverflow() {
+    if hasOverflowed {
+      overflowSince = overflowSince ?? batch.lower
+      // A rename may be among what was lost: no name of a directory is sure any more.
+      directories = DirectoryNames()
+      hasOverflowed = false
+    }
+    guard let since = overflowSince, batch.emptied != 0 else { return }
+    overflowSince = nil
+    findings.append(
+      .gap(
+        Gap(
+          time: Interval(from: wall(since), to: wall(batch.emptied)), source: LossSource.fanotify.label,
+          reason: "queue overflow", fileSystem: nil)))
+  }
+
+  private mutating func note(_ loss: LossEntry) {
+    findings.append(
+      .gap(
+        Gap(
+          time: Interval(from: wall(loss.from), to: wall(loss.to)), source: loss.source.label,
+          reason: String(decoding: loss.reason, as: UTF8.self)
+            + (loss.count > 0 ? " (\(loss.count) lost)" : ""),
+          fileSystem: nil)))
+  }
+
+  private mutating func note(_ entry: FileSystemEntry) {
+    fileSystems.note(entry)
+    let mode: String? =
+      switch entry.watching {
+      case .identity: "identity"
+      case .descriptors: "descriptors"
+      case .nothing: nil
+      }
+    findings.append(
+      .fileSystem(
+        WatchedFileSystem(
+          fileSystem: entry.fileSystem, device: entry.device, type: String(decoding: entry.type, as: UTF8.self),
+          mountPoint: RawPath(entry.mountPoint), mode: mode,
+          reason: String(decoding: entry.reason, as: UTF8.self), since: wall(entry.time))))
+  }
+}
+
+/// The file systems that are watched, by device number, which is how a mapping names them.
+struct FileSystemTable {
+  private var byDevice: [UInt64: UInt64] = [:]
+
+  mutating func note(_ entry: FileSystemEntry) {
+    byDevice[entry.device] = entry.watching == .nothing ? nil : entry.fileSystem
+  }
+
+  /// `f_fsid` of a watched file system.
+  func fileSystem(device: UInt64) -> UInt64? { byDevice[device] }
+}
+
+/// Where a rename went, and in which batch.
+struct RenameTarget {
+  var directory: DirectoryReference
+  var name: [UInt8]
+  var batch: UInt64
+}
+
+/// A process and a file.
+struct ProcessFile: Hashable {
+  var pid: Int32
+  var identity: FileIdentity
+}
+
+/// A directory created, renamed or deleted, by anybody.
+struct DirectoryEvent {
+  var mask: FanotifyMask
+  var pid: Int32
+  var target: FileIdentity?
+  var parent: DirectoryReference
+  var name: [UInt8]
+  var newParent: DirectoryReference?
+  var newName: [UInt8]
+}
+
+/// A directory and the handle by which the system can be asked for its path.
+struct DirectoryReference: Hashable {
+  var identity: FileIdentity
+  var type: Int32
+  var handle: [UInt8]
+}
+
+/// A file opened for execution, perhaps to be executed.
+struct ExecCandidate {
+  var identity: FileIdentity?
+  /// `st_dev` and inode, where the event came with a descriptor.
+  var device: UInt64?
+  var parent: DirectoryReference?
+  var name: [UInt8]
+  var path: RawPath?
+  /// The batch in which a committed exec used it.
+  var usedIn: UInt64?
+}
+
+/// A birth that one witness has told of.
+struct HalfSeenBirth {
+  var key: ProcessKey
+  var reported: UInt64
+}

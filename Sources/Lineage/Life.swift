@@ -1,0 +1,93 @@
+internal import Records
+
+/// One life of a pid, from the fork (or the look in /proc) to the exit of its last thread.
+struct Life {
+  /// A membership that ended at a moment, the process living on.
+  struct Former {
+    var session: Int64?
+    var until: UInt64
+  }
+
+  var key: ProcessKey
+  /// The process that forked it.
+  var parent: Int32 = 0
+  /// CLOCK_MONOTONIC when its last thread exited.
+  var died: UInt64?
+  var threads: Int32 = 1
+  /// CLOCK_MONOTONIC when `threads` was read from /proc; what happened before is in that number.
+  var countedAt: UInt64 = 0
+  /// Which witnesses saw the birth.
+  var seenByPerf = false
+  var seenByConnector = false
+  /// When the first of them reported it, for noticing that the other never did.
+  var reportedAt: UInt64 = 0
+
+  /// The innermost session it belongs to now.
+  var session: Int64?
+  /// What it belonged to before, as far as events still to come may be from then.
+  var formerSessions: [Former] = []
+  /// How sure the membership is.
+  var certainty: Attribution = .witnessed
+  /// Nobody knows where it came from: what it does cannot be anybody's.
+  var isUnknown = false
+
+  var executable = RawPath([])
+  /// The agent whose program it runs, as an index into the rules.
+  var agent: Int?
+  /// Whether it is the root process of `session`.
+  var isRoot = false
+  /// Whether its parent was the root process of the session it was born into.
+  var isChildOfRoot = false
+  /// Whether every process from the session's root down to it runs the agent's own program.
+  var isAgentOnly = false
+  var processClass = ProcessClass.unknown
+  /// The record of its present program in the store, once there is one.
+  var record: Int64?
+  /// The record of the parent's program when it was born.
+  var parentRecord: Int64?
+  var epochStarted: UInt64 = 0
+
+  func was(seenBy witness: Witness) -> Bool { witness == .perf ? seenByPerf : seenByConnector }
+
+  /// Moves it into another session, keeping in mind where it was.
+  mutating func join(_ session: Int64?, at time: UInt64) {
+    formerSessions.append(Former(session: self.session, until: time))
+    self.session = session
+    isRoot = false
+  }
+
+  mutating func note(_ witness: Witness) {
+    if witness == .perf { seenByPerf = true } else { seenByConnector = true }
+  }
+}
+
+/// Who tells of forks, execs and exits.
+enum Witness: Sendable {
+  case perf
+  case connector
+}
+
+/// Something that happened to a process at a moment.
+struct LineageEvent {
+  enum What {
+    case fork(child: Int32, childThread: Int32, parent: Int32)
+    case exec(pid: Int32)
+    case exit(pid: Int32, thread: Int32)
+    case map(pid: Int32, FileMapping)
+  }
+
+  var time: UInt64
+  var witness: Witness
+  var what: What
+}
+
+/// A file mapping, its path still in the journal.
+struct FileMapping {
+  var device: UInt64
+  var inode: UInt64
+  var generation: UInt32
+  var isWritableShared: Bool
+  var isExecutable: Bool
+  var position: UInt64
+  var path: Range<Int>
+}

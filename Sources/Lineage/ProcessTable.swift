@@ -1,0 +1,106 @@
+internal import Records
+
+/// Every process alive, and those whose end the batch at hand may still overlap.
+struct ProcessTable {
+  /// What can be said of a pid without looking further. The path every bystander's event takes.
+  enum Standing: UInt8 {
+    /// No life of it is known.
+    case unknown = 0
+    /// Every life it had within the batch is known and outside all sessions.
+    case bystander = 1
+    /// It needs a look.
+    case special = 2
+  }
+
+  /// The present, or last, life of each pid.
+  private(set) var current: [Int32: Life] = [:]
+  /// Earlier lives that ended within the batch at hand.
+  private(set) var former: [Int32: [Life]] = [:]
+  private var standings: [UInt8] = []
+  /// Pids whose standing the end of the batch may change.
+  private var touched: [Int32] = []
+
+  func standing(_ pid: Int32) -> Standing {
+    guard pid >= 0, Int(pid) < standings.count else { return .unknown }
+    return Standing(rawValue: standings[Int(pid)]) ?? .special
+  }
+
+  /// The pids that run an agent's program.
+  var agentProcesses: [Int32] { current.values.filter { $0.agent != nil }.map(\.key.pid) }
+
+  subscript(pid: Int32) -> Life? { current[pid] }
+
+  /// All lives a pid had within the batch.
+  func lives(_ pid: Int32) -> [Life] {
+    (former[pid] ?? []) + (current[pid].map { [$0] } ?? [])
+  }
+
+  /// Begins a life; what lived under the pid before is over.
+  mutating func begin(_ life: Life, at time: UInt64) {
+    let pid = life.key.pid
+    if var old = current[pid] {
+      if old.died == nil { old.died = time }
+      former[pid, default: []].append(old)
+      touched.append(pid)
+    }
+    current[pid] = life
+    judge(pid)
+  }
+
+  /// Changes a life, if there is one.
+  mutating func update<R>(_ pid: Int32, _ change: (inout Life) -> R) -> R? {
+    guard var life = current.removeValue(forKey: pid) else { return nil }
+    let result = change(&life)
+    current[pid] = life
+    if !life.formerSessions.isEmpty { touched.append(pid) }
+    judge(pid)
+    return result
+  }
+
+  private mutating func judge(_ pid: Int32) {
+    guard pid >= 0 else { return }
+    if Int(pid) >= standings.count {
+      standings.append(contentsOf: repeatElement(0, count: max(4096, Int(pid) + 1 - standings.count)))
+    }
+    let all = current[pid] == nil ? .unknown : verdict(pid)
+    standings[Int(pid)] = all.rawValue
+  }
+
+  private func verdict(_ pid: Int32) -> Standing {
+    func plain(_ life: Life) -> Bool {
+      life.session == nil && life.formerSessions.isEmpty && !life.isUnknown && life.agent == nil
+    }
+    if let life = current[pid], !plain(life) { return .special }
+    if let lives = former[pid], !lives.allSatisfy(plain) { return .special }
+    return .bystander
+  }
+
+  /// Forgets what no event of a batch beginning at `lower` can belong to.
+  mutating func endBatch(nextLower lower: UInt64) {
+    let pids = touched
+    touched.removeAll(keepingCapacity: true)
+    for pid in pids {
+      if let lives = former[pid] {
+        let kept = lives.filter { ($0.died ?? .max) >= lower }
+        former[pid] = kept.isEmpty ? nil : kept
+        if !kept.isEmpty { touched.append(pid) }
+      }
+      if current[pid]?.formerSessions.isEmpty == false {
+        current[pid]?.formerSessions.removeAll { $0.until < lower }
+        if current[pid]?.formerSessions.isEmpty == false { touched.append(pid) }
+      }
+      judge(pid)
+    }
+  }
+
+  /// Forgets processes that ended before `time`. A pid is kept a while after its end: a thread count taken
+  /// from /proc can be one short, and an event of a process thought dead still belongs to it.
+  mutating func sweep(diedBefore time: UInt64) {
+    for (pid, life) in current {
+      if let died = life.died, died < time {
+        current[pid] = nil
+        judge(pid)
+      }
+    }
+  }
+}

@@ -1,0 +1,54 @@
+internal import CLinux
+
+/// What a system call left in `errno`.
+public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The number, as in errno(3).
+  public var rawValue: Int32
+
+  /// The error of this number.
+  public init(rawValue: Int32) {
+    self.rawValue = rawValue
+  }
+
+  /// EPERM
+  public static let notPermitted = Errno(rawValue: EPERM)
+  /// ENOENT
+  public static let noSuchFile = Errno(rawValue: ENOENT)
+  /// EAGAIN
+  public static let wouldBlock = Errno(rawValue: EAGAIN)
+  /// EACCES
+  public static let accessDenied = Errno(rawValue: EACCES)
+  /// EINVAL
+  public static let invalidArgument = Errno(rawValue: EINVAL)
+  /// ENOBUFS: a netlink socket dropped messages
+  public static let noBufferSpace = Errno(rawValue: ENOBUFS)
+  /// ESTALE: a file handle's file is gone
+  public static let staleHandle = Errno(rawValue: ESTALE)
+  /// EXDEV
+  public static let crossDevice = Errno(rawValue: EXDEV)
+  /// EOPNOTSUPP
+  public static let notSupported = Errno(rawValue: EOPNOTSUPP)
+  /// ENODEV
+  public static let noDevice = Errno(rawValue: ENODEV)
+  /// ESRCH
+  public static let noSuchProcess = Errno(rawValue: ESRCH)
+  /// EADDRINUSE
+  public static let addressInUse = Errno(rawValue: EADDRINUSE)
+
+  /// The C library's words for it.
+  public var description: String {
+    guard let text = unsafe strerror(rawValue) else { return "error \(rawValue)" }
+    return unsafe String(cString: text)
+  }
+}
+
+/// Runs a system call, repeats it when a signal interrupts, and throws what it left in errno.
+@inline(__always)
+func call<R: FixedWidthInteger>(_ body: () -> R) throws(Errno) -> R {
+  while true {
+    let result = body()
+    if result != -1 { return result }
+    let code = cl_errno()  // first thing after the call: anything in between may overwrite it
+    if code != EINTR { throw Errno(rawValue: code) }
+  }
+}

@@ -1,0 +1,90 @@
+internal import CLinux
+internal import Glibc
+
+/// Reads of /proc. What they tell was true at some moment of the call, and may no longer be.
+public enum Procfs {
+  /// The pids of all processes, in no order.
+  public static func pids() throws(Errno) -> [Int32] {
+    guard let directory = unsafe opendir("/proc") else { throw Errno(rawValue: cl_errno()) }
+    defer { unsafe _ = closedir(directory) }
+    var pids: [Int32] = []
+    while let entry = unsafe readdir(directory) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if let pid = Int32(name), pid > 0 { pids.append(pid) }
+    }
+    return pids
+  }
+
+  /// A file of a process's directory, at most `limit` bytes.
+  public static func file(_ pid: Int32, _ name: String, limit: Int = 1 << 20) throws(Errno) -> [UInt8] {
+    try OwnedDescriptor.open("/proc/\(pid)/\(name)", .readOnly).readAll(limit: limit)
+  }
+
+  /// A link of a process's directory: `exe`, `cwd`, `root`, `ns/mnt`, `fd/0`.
+  public static func link(_ pid: Int32, _ name: String) throws(Errno) -> [UInt8] {
+    try readLink("/proc/\(pid)/\(name)")
+  }
+
+  /// The file at `path`, at most `limit` bytes.
+  public static func file(_ path: String, limit: Int = 1 << 20) throws(Errno) -> [UInt8] {
+    try OwnedDescriptor.open(path, .readOnly).readAll(limit: limit)
+  }
+
+  /// Writes a setting, as under /proc/sys.
+  public static func write(_ path: String, _ text: String) throws(Errno) {
+    let file = try OwnedDescriptor.open(path, .writeOnly)
+    var bytes = Array(text.utf8)
+    let count = bytes.count
+    let raw = file.raw
+    _ = try call { unsafe Glibc.write(raw, &bytes, count) }
+  }
+
+  /// How many ticks of process start times a second has.
+  public static var ticksPerSecond: UInt64 { UInt64(max(1, sysconf(Int32(_SC_CLK_TCK)))) }
+
+  /// The CPUs that are online, by number.
+  public static func onlineCPUs() throws(Errno) -> [Int32] {
+    let text = String(decoding: try file("/sys/devices/system/cpu/online"), as: UTF8.self)
+    var cpus: [Int32] = []
+    for range in text.split(whereSeparator: { $0 == "," || $0 == "\n" }) {
+      let ends = range.split(separator: "-").compactMap { Int32($0) }
+      if let first = ends.first, let last = ends.last { cpus.append(contentsOf: first...last) }
+    }
+    return cpus
+  }
+
+  /// This process's id.
+  public static var ownPid: Int32 { getpid() }
+
+  /// Whether a process of this id exists.
+  public static func exists(_ pid: Int32) -> Bool { kill(pid, 0) == 0 || cl_errno() == EPERM }
+
+  /// The effective user id of this process.
+  public static var effectiveUser: UInt32 { geteuid() }
+
+  /// The host's name, uname(2).
+  public static var hostName: String {
+    var info = utsname()
+    guard unsafe uname(&info) == 0 else { return "" }
+    return unsafe withUnsafePointer(to: &info.nodename) {
+      unsafe $0.withMemoryRebound(to: CChar.self, capacity: 65) { unsafe String(cString: $0) }
+    }
+  }
+
+  /// The kernel's release, uname(2).
+  public static var kernelRelease: String {
+    var info = utsname()
+    guard unsafe uname(&info) == 0 else { return "" }
+    return unsafe withUnsafePointer(to: &info.release) {
+      unsafe $0.withMemoryRebound(to: CChar.self, capacity: 65) { unsafe String(cString: $0) }
+    }
+  }
+
+  /// This boot's id.
+  public static func bootID() throws(Errno) -> String {
+    let bytes = try file("/proc/sys/kernel/random/boot_id")
+    return String(decoding: bytes.filter { $0 != 0x0a }, as: UTF8.self)
+  }
+}

@@ -1,0 +1,71 @@
+internal import LinuxKernel
+internal import Logging
+internal import Records
+internal import Synchronization
+
+/// Answers the commands: how the service is, and "make sure that everything up to now is in the store".
+///
+/// One line asks, one line of JSON answers. Asking changes nothing, so whoever may connect may ask.
+final class ControlSocket: Sendable {
+  private let listener: OwnedDescriptor
+  private let path: String
+  private let stopping: WakeUp
+  private let rules: RulesWatch
+  private let recorder: Recorder
+  private let status: @Sendable () -> String
+
+  init(
+    path: String, recorder: Recorder, rules: RulesWatch, status: @escaping @Sendable () -> String
+  ) throws(Errno) {
+    self.path = path
+    self.recorder = recorder
+    self.rules = rules
+    self.status = status
+    listener = try LocalSocket.listen(path, mode: 0o660)
+    stopping = try WakeUp()
+  }
+
+  func stop() {
+    stopping.signal()
+  }
+
+  func run() {
+    guard let poller = try? Poller() else { return }
+    try? poller.add(listener.raw, tag: 1)
+    try? poller.add(stopping.descriptor.raw, tag: 2)
+    if let raw = rules.descriptor { try? poller.add(raw, tag: 3) }
+    while true {
+      let ready = (try? poller.wait(milliseconds: -1)) ?? []
+      if ready.contains(2) { break }
+      if ready.contains(3), let changed = rules.reload() {
+        recorder.shared.withLock { $0.rules = changed }
+        recorder.wakeUp.signal()
+      }
+      if ready.contains(1), let client = try? LocalSocket.accept(listener) { serve(client) }
+    }
+    OwnFiles.remove(path)
+  }
+
+  private func serve(_ client: consuming OwnedDescriptor) {
+    LocalSocket.setTimeout(client, seconds: 2)
+    guard let line = try? LocalSocket.receiveLine(client, limit: 256) else { return }
+    switch String(decoding: line, as: UTF8.self) {
+    case "status": try? LocalSocket.send(client, Array((status() + "\n").utf8))
+    case "barrier":
+      // Answered from the recorder's thread, so that nobody else has to wait meanwhile.
+      let waiting = Mutex<OwnedDescriptor?>(client)
+      let box = Box(waiting)
+      recorder.barrier { reached in
+        guard let client = box.value.withLock({ $0.take() }) else { return }
+        let text = reached.map { "{\"committed_to\":\($0.nanoseconds)}\n" } ?? "{\"committed_to\":null}\n"
+        try? LocalSocket.send(client, Array(text.utf8))
+      }
+    default: try? LocalSocket.send(client, Array("{\"error\":\"unknown request\"}\n".utf8))
+    }
+  }
+
+  private final class Box: Sendable {
+    let value: Mutex<OwnedDescriptor?>
+    init(_ value: consuming Mutex<OwnedDescriptor?>) { self.value = value }
+  }
+}

@@ -1,0 +1,292 @@
+internal import Capture
+internal import Crypto
+internal import Evidence
+internal import Journal
+internal import Lineage
+internal import LinuxKernel
+internal import Logging
+internal import Records
+internal import Rules
+internal import Synchronization
+
+/// Reads the journal, attributes, and commits. One thread's alone.
+final class Recorder: @unchecked Sendable {
+  // Sendable because after init only the recorder's thread calls it, but for the members marked as shared.
+
+  private let ring: JournalRing
+  private let mailbox: CaptureMailbox
+  private let writer: StoreWriter
+  private let logger: Logger
+  private var engine: Engine
+  private var oracle: SystemOracle
+  private var at: UInt64
+  private var pending: [Finding] = []
+  private var covered: Interval?
+  private var lastCommit: UInt64 = 0
+  private var reached: [UInt64] = []
+  private var failures = 0
+  private var recording: JournalFile?
+
+  /// Shared: what others may ask at any time.
+  let shared = Mutex(Shared())
+  /// Shared: signalled after each batch that capture has written.
+  let wakeUp: WakeUp
+  /// Shared: digests that another thread computed.
+  private let digester: Digester
+
+  struct Shared: Sendable {
+    var isStopping = false
+    var committedTo: Timestamp?
+    var openSessions = 0
+    var failure: String?
+    var waiting: [(number: UInt64, done: @Sendable (Timestamp?) -> Void)] = []
+    var nextBarrier: UInt64 = 1
+    var rules: AgentRules?
+  }
+
+  /// The most findings that are kept while the disk does not take them.
+  private static let bound = 2_000_000
+  private static let commitInterval: UInt64 = 250_000_000
+  private static let idleCommitInterval: UInt64 = 10_000_000_000
+
+  init(
+    ring: JournalRing, mailbox: CaptureMailbox, writer: StoreWriter, engine: Engine, logger: Logger,
+    recordTo path: String?
+  ) throws(Errno) {
+    self.ring = ring
+    self.mailbox = mailbox
+    self.writer = writer
+    self.engine = engine
+    self.logger = logger
+    at = ring.tail
+    wakeUp = try WakeUp()
+    oracle = SystemOracle()
+    digester = Digester()
+    if let path {
+      let file = try JournalFile(path)
+      recording = file
+      oracle.keep = { file.append($0) }
+    }
+  }
+
+  /// Asks for everything up to now to be committed; `done` gets the moment up to which it is.
+  func barrier(_ done: @escaping @Sendable (Timestamp?) -> Void) {
+    let number = shared.withLock { shared in
+      let number = shared.nextBarrier
+      shared.nextBarrier += 1
+      shared.waiting.append((number, done))
+      return number
+    }
+    mailbox.barrier(number)
+  }
+
+  func stop() {
+    shared.withLock { $0.isStopping = true }
+    wakeUp.signal()
+  }
+
+  func run() {
+    guard let poller = try? Poller() else { return }
+    try? poller.add(wakeUp.descriptor.raw, tag: 1)
+    while true {
+      let isStopping = shared.withLock { $0.isStopping }
+      if let rules = shared.withLock({ $0.rules.take() }) { engine.adopt(rules) }
+      drain()
+      collectDigests()
+      commitIfDue(now: isStopping)
+      if isStopping { break }
+      _ = try? poller.wait(milliseconds: 250)
+      wakeUp.clear()
+    }
+    digester.stop()
+    do { try writer.close(at: Timestamp(nanoseconds: Int64(Clock.wall.now))) } catch {
+      logger.error("closing the store: \(error)")
+    }
+    // Nobody waits for ever.
+    for waiting in shared.withLock({ $0.waiting }) { waiting.done(nil) }
+  }
+
+  private func drain() {
+    while let end = ring.endOfBatch(from: at) {
+      let batch = RingBatch(ring: ring, from: at, to: end)
+      recording?.append(batch)
+      do {
+        let outcome = try engine.process(batch, oracle: &oracle)
+        take(outcome)
+      } catch {
+        // Our own journal does not parse: a bug, and a gap until the next batch.
+        logger.critical("the journal is damaged: \(error)")
+        let now = Timestamp(nanoseconds: Int64(Clock.wall.now))
+        pending.append(
+          .gap(
+            Gap(
+              time: Interval(from: covered?.to ?? now, to: now), source: "journal", reason: "\(error)",
+              fileSystem: nil)))
+      }
+      ring.release(upTo: end)
+      at = end
+      if !reached.isEmpty || pending.count > 20_000 { commitIfDue(now: true) }
+    }
+  }
+
+  private func take(_ outcome: Engine.Outcome) {
+    pending.append(contentsOf: outcome.findings)
+    if let more = outcome.covered {
+      covered = Interval(from: covered?.from ?? more.from, to: more.to)
+    }
+    reached.append(contentsOf: outcome.barriers)
+    for pid in outcome.executed { mailbox.follow(pid) }
+    for session in outcome.begun {
+      logger.info(
+        "session began",
+        metadata: ["session": "\(session.key)", "agent": "\(session.agent)", "pid": "\(session.root.pid)"])
+      digester.digest(session)
+    }
+    for case .incident(let incident) in outcome.findings {
+      logger.warning("\(incident.detail)", metadata: ["incident": "\(incident.kind)"])
+    }
+    for case .gap(let gap) in outcome.findings {
+      logger.warning("gap: \(gap.reason)", metadata: ["source": "\(gap.source)"])
+    }
+    for case .fileSystem(let watched) in outcome.findings {
+      if watched.mode == nil { oracle.forget(watched.fileSystem) }
+      logger.debug(
+        "file system",
+        metadata: ["at": "\(watched.mountPoint)", "mode": "\(watched.mode ?? "none")", "why": "\(watched.reason)"])
+    }
+  }
+
+  private func collectDigests() {
+    for (session, digest) in digester.take() { pending.append(.digest(session: session, digest)) }
+  }
+
+  private func commitIfDue(now isUrgent: Bool) {
+    let time = Clock.monotonic.now
+    let age = time - lastCommit
+    guard
+      isUrgent || (!pending.isEmpty && age > Self.commitInterval) || (covered != nil && age > Self.idleCommitInterval)
+    else { return }
+    lastCommit = time
+    do {
+      try writer.commit(pending, covered: covered)
+      pending.removeAll(keepingCapacity: true)
+      let to = covered?.to
+      let sessions = engine.openSessions
+      let answered = shared.withLock { shared in
+        shared.committedTo = to ?? shared.committedTo
+        shared.openSessions = sessions
+        shared.failure = nil
+        let numbers = Set(reached)
+        let done = shared.waiting.filter { numbers.contains($0.number) }
+        shared.waiting.removeAll { numbers.contains($0.number) }
+        return done
+      }
+      reached.removeAll()
+      for waiting in answered { waiting.done(to) }
+      if failures > 0 { logger.notice("the store takes records again") }
+      failures = 0
+    } catch {
+      failed(error)
+    }
+  }
+
+  /// The disk is full, or a reader holds the store: capture goes on in memory to its bound, then there is a gap.
+  private func failed(_ error: StoreError) {
+    failures += 1
+    if failures == 1 || failures % 100 == 0 { logger.error("\(error)") }
+    shared.withLock { $0.failure = error.description }
+    guard pending.count > Self.bound else { return }
+    let now = Timestamp(nanoseconds: Int64(Clock.wall.now))
+    let from = shared.withLock { $0.committedTo } ?? now
+    pending = pending.filter { finding in
+      // Sessions and gaps are few, and without them the rest means nothing.
+      switch finding {
+      case .access, .name, .process, .processEnded: false
+      default: true
+      }
+    }
+    pending.append(
+      .gap(
+        Gap(
+          time: Interval(from: from, to: now), source: "store", reason: "records dropped: \(error)",
+          fileSystem: nil)))
+  }
+}
+
+/// Computes SHA-256 of executables on a thread of its own: a few hundred megabytes each.
+private final class Digester: Sendable {
+  private struct State {
+    var waiting: [Session] = []
+    var done: [(Int64, [UInt8])] = []
+    var known: [FileIdentity: [UInt8]] = [:]
+    var isRunning = false
+    var isStopping = false
+  }
+
+  private let state = Mutex(State())
+
+  func digest(_ session: Session) {
+    let start = state.withLock { state in
+      if let identity = session.executableIdentity, let known = state.known[identity] {
+        state.done.append((session.id, known))
+        return false
+      }
+      state.waiting.append(session)
+      defer { state.isRunning = true }
+      return !state.isRunning
+    }
+    // The thread ends when nothing waits; it is not joined, because it holds nothing but this object.
+    if start { _ = try? KernelThread(name: "digest") { self.work() } }
+  }
+
+  func take() -> [(Int64, [UInt8])] {
+    state.withLock { state in
+      defer { state.done.removeAll() }
+      return state.done
+    }
+  }
+
+  func stop() {
+    state.withLock { $0.isStopping = true }
+  }
+
+  private func work() {
+    while true {
+      let next = state.withLock { state -> Session? in
+        if state.isStopping || state.waiting.isEmpty {
+          state.isRunning = false
+          return nil
+        }
+        return state.waiting.removeFirst()
+      }
+      guard let session = next else { return }
+      if let known = session.executableIdentity.flatMap({ identity in state.withLock { $0.known[identity] } }) {
+        state.withLock { $0.done.append((session.id, known)) }
+      } else if let digest = Self.sha256(session) {
+        state.withLock { state in
+          state.done.append((session.id, digest))
+          if let identity = session.executableIdentity { state.known[identity] = digest }
+        }
+      }
+    }
+  }
+
+  /// Through /proc/PID/exe where the process still runs the file, else by path: an update may have replaced it.
+  private static func sha256(_ session: Session) -> [UInt8]? {
+    let link = "/proc/\(session.root.pid)/exe"
+    let isSame = (try? Procfs.link(session.root.pid, "exe")) == session.executable.bytes
+    guard
+      let file = isSame
+        ? try? OwnedDescriptor.open(link, .readOnly)
+        : try? OwnedDescriptor.open(bytes: session.executable.bytes, .readOnly)
+    else { return nil }
+    var hash = SHA256()
+    return unsafe withUnsafeTemporaryAllocation(byteCount: 1 << 20, alignment: 16) { buffer in
+      while true {
+        guard let count = try? unsafe file.read(into: buffer) else { return nil }
+        if count == 0 { return Array(hash.finalize()) }
+        unsafe hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      }
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/// What was done to a file within one episode. Bits are stored; they are never renumbered.
+public struct Operations: OptionSet, Hashable, Sendable {
+  /// One bit an operation.
+  public let rawValue: UInt32
+
+  /// The set with these bits.
+  public init(rawValue: UInt32) {
+    self.rawValue = rawValue
+  }
+
+  /// Opened: could have been read, and mapped or written unless `closedUnwritten` says otherwise.
+  public static let open = Operations(rawValue: 1 << 0)
+  /// Read through a descriptor, or mapped readable.
+  public static let read = Operations(rawValue: 1 << 1)
+  /// Written or truncated through a descriptor.
+  public static let write = Operations(rawValue: 1 << 2)
+  /// Created under this name.
+  public static let create = Operations(rawValue: 1 << 3)
+  /// This name removed.
+  public static let delete = Operations(rawValue: 1 << 4)
+  /// Renamed away from this name.
+  public static let renameFrom = Operations(rawValue: 1 << 5)
+  /// Renamed to this name, replacing what bore it.
+  public static let renameTo = Operations(rawValue: 1 << 6)
+  /// This name added to a file that had one.
+  public static let link = Operations(rawValue: 1 << 7)
+  /// Mode, owner, times or extended attributes changed.
+  public static let attribute = Operations(rawValue: 1 << 8)
+  /// Executed by execve, or mapped executable.
+  public static let exec = Operations(rawValue: 1 << 9)
+  /// Mapped shared and writable: could have been written with no further event.
+  public static let mapWritable = Operations(rawValue: 1 << 10)
+  /// Closed after having been open for writing. Qualifies `open`; by itself no access.
+  public static let closedWritable = Operations(rawValue: 1 << 11)
+  /// Closed after having been open for reading only. Qualifies `open`; by itself no access.
+  public static let closedUnwritten = Operations(rawValue: 1 << 12)
+
+  /// The bits that only qualify others.
+  public static let qualifiers: Operations = [.closedWritable, .closedUnwritten]
+
+  /// Names in the order they are printed.
+  public static let names: [(Operations, String)] = [
+    (.open, "open"), (.read, "read"), (.write, "write"), (.create, "create"), (.delete, "delete"),
+    (.renameFrom, "rename-from"), (.renameTo, "rename-to"), (.link, "link"), (.attribute, "attribute"),
+    (.exec, "exec"), (.mapWritable, "map-writable"),
+  ]
+
+  /// The names of the operations in the set.
+  public var labels: [String] { Self.names.filter { contains($0.0) }.map(\.1) }
+
+  /// Which operations a question about reading, writing or executing is about.
+  public enum Kind: String, Sendable, CaseIterable {
+    /// Content taken: read, or mapped.
+    case read
+    /// Content or name changed: write, create, delete, rename, link, truncate.
+    case write
+    /// Executed.
+    case exec
+    /// Any of these, and opening.
+    case any
+  }
+
+  /// What this set says about a kind of operation: done, possible, or ruled out.
+  public enum Answer: Sendable {
+    /// It was done.
+    case did
+    /// It was possible and nothing rules it out.
+    case couldHave
+    /// It was not done in this episode.
+    case didNot
+  }
+
+  /// What an episode with these operations says about `kind` (`DESIGN.md` §6: did, could have, did not).
+  public func answer(_ kind: Kind) -> Answer {
+    switch kind {
+    case .any: return subtracting(Self.qualifiers).isEmpty ? .didNot : .did
+    case .read:
+      if contains(.read) || contains(.exec) { return .did }
+      return contains(.open) || contains(.mapWritable) ? .couldHave : .didNot
+    case .write:
+      if !isDisjoint(with: [.write, .create, .delete, .renameFrom, .renameTo, .link]) { return .did }
+      if contains(.mapWritable) || contains(.closedWritable) { return .couldHave }
+      return contains(.open) && !contains(.closedUnwritten) ? .couldHave : .didNot
+    case .exec: return contains(.exec) ? .did : .didNot
+    }
+  }
+}

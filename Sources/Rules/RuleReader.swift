@@ -1,0 +1,121 @@
+import Records
+import Yams
+
+/// Turns one rule file into an `AgentRule`, or says in which line it is wrong.
+///
+/// Nothing is guessed and nothing is passed over: an unknown key may be a misspelt one, and a rule that is
+/// silently absent is an agent nobody sees.
+struct RuleReader {
+  let document: RuleDocument
+
+  init(_ document: RuleDocument) {
+    self.document = document
+  }
+
+  func error(_ line: Int?, _ reason: String) -> RuleError {
+    RuleError(file: document.label, line: line, reason: reason)
+  }
+
+  /// The agent, and the line that names it.
+  func agent() throws(RuleError) -> (AgentRule, line: Int) {
+    let top = try fields(
+      try root(), known: ["agent", "title", "executables", "interpreters", "session-files", "classes"])
+    let line = top.line(of: "agent")
+    let name = try text(try top.required("agent"))
+    guard !name.isEmpty, name.utf8.allSatisfy(Self.isNameByte) else {
+      throw error(line, "agent \"\(name)\": a name has lower-case letters, digits and hyphens only")
+    }
+    var executables: [FilePattern] = []
+    for node in try list(top["executables"]) { executables.append(try filePattern(node)) }
+    var interpreters: [AgentRule.Interpreter] = []
+    for node in try list(top["interpreters"]) { interpreters.append(try interpreter(node)) }
+    guard !executables.isEmpty || !interpreters.isEmpty else {
+      throw error(line, "agent \"\(name)\" has neither executables nor interpreters: nothing would find it")
+    }
+    var sessionFiles: [SessionFilePattern] = []
+    for node in try list(top["session-files"]) { sessionFiles.append(try sessionFilePattern(node)) }
+    var classes: [AgentRule.ClassRule] = []
+    for node in try list(top["classes"]) { classes.append(try classRule(node)) }
+    return (
+      AgentRule(
+        name: name, title: try text(try top.required("title")), executables: executables,
+        interpreters: interpreters, sessionFiles: sessionFiles, classes: classes),
+      line
+    )
+  }
+
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    byte.isDigit || byte == UInt8(ascii: "-") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+  }
+
+  // MARK: Parts
+
+  private func interpreter(_ node: Node) throws(RuleError) -> AgentRule.Interpreter {
+    let fields = try fields(node, known: ["programs", "scripts"])
+    let programs = try namePatterns(try fields.required("programs"))
+    var scripts: [FilePattern] = []
+    for node in try list(try fields.required("scripts")) { scripts.append(try filePattern(node)) }
+    guard !programs.isEmpty, !scripts.isEmpty else {
+      throw error(fields.line, "an interpreter needs at least one program and one script")
+    }
+    return AgentRule.Interpreter(programs: programs, scripts: scripts)
+  }
+
+  private func classRule(_ node: Node) throws(RuleError) -> AgentRule.ClassRule {
+    let fields = try fields(node, known: ["class", "programs", "environment"])
+    let word = try text(try fields.required("class"))
+    // The other two are not for rules: the agent's own process is known, and unknown is what is left over.
+    let known: [ProcessClass] = [.toolShell, .helper, .hook, .mcpServer]
+    guard let processClass = known.first(where: { $0.rawValue == word }) else {
+      let names = known.map(\.rawValue).joined(separator: ", ")
+      throw error(fields.line(of: "class"), "unknown class \"\(word)\" (known: \(names))")
+    }
+    let programs = try fields["programs"].map(namePatterns) ?? []
+    var environment: [AgentRule.ClassRule.Variable] = []
+    if let node = fields["environment"] {
+      for (key, value) in try self.fields(node, known: nil).pairs {
+        guard !key.isEmpty, !key.utf8.contains(UInt8(ascii: "=")) else {
+          throw error(value.mark?.line, "\"\(key)\" cannot be the name of a variable")
+        }
+        environment.append(.init(prefix: Array("\(key)=".utf8), value: try namePattern(value)))
+      }
+    }
+    guard !programs.isEmpty || !environment.isEmpty else {
+      throw error(fields.line, "class \"\(word)\" needs programs or environment: it would fit every child")
+    }
+    return AgentRule.ClassRule(processClass: processClass, programs: programs, environment: environment)
+  }
+
+  // MARK: Patterns
+
+  private func filePattern(_ node: Node) throws(RuleError) -> FilePattern {
+    let source = try text(node)
+    do { return try FilePattern(source) } catch { throw malformed(node, source, error) }
+  }
+
+  private func sessionFilePattern(_ node: Node) throws(RuleError) -> SessionFilePattern {
+    let source = try text(node)
+    do { return try SessionFilePattern(source) } catch { throw malformed(node, source, error) }
+  }
+
+  private func namePattern(_ node: Node) throws(RuleError) -> NamePattern {
+    let source = try text(node)
+    do { return try NamePattern(source.utf8, captures: []) } catch { throw malformed(node, source, error) }
+  }
+
+  private func namePatterns(_ node: Node) throws(RuleError) -> [NamePattern] {
+    var patterns: [NamePattern] = []
+    for node in try list(node) {
+      let source = try text(node)
+      guard !source.isEmpty, !source.utf8.contains(UInt8(ascii: "/")) else {
+        throw error(node.mark?.line, "program \"\(source)\" must be a file's name, without directory")
+      }
+      patterns.append(try namePattern(node))
+    }
+    return patterns
+  }
+
+  private func malformed(_ node: Node, _ source: String, _ fault: NamePattern.Malformed) -> RuleError {
+    error(node.mark?.line, "pattern \"\(source)\": \(fault.reason)")
+  }
+}

@@ -1,0 +1,72 @@
+internal import Glibc
+internal import Logging
+internal import Monitor
+internal import ServiceLifecycle
+
+// The root service. It links no argument parser: what runs as root is small.
+
+let usage = """
+  usage: alibid [--state DIR] [--run DIR] [--rules DIR] [--log-level LEVEL] [--record-journal FILE]
+
+  Watches every file access of AI agent sessions on this host and keeps the evidence. Runs in the foreground
+  as root until SIGTERM; tells a service manager READY=1 when it captures.
+
+    --state DIR            where the evidence is kept (default /var/lib/alibi)
+    --run DIR              where the socket is (default /run/alibi)
+    --rules DIR            where the rules are, agents in DIR/agents (default /usr/share/alibi/rules)
+    --log-level LEVEL      trace, debug, info, notice, warning, error, critical (default info)
+    --record-journal FILE  also writes everything the kernel said to FILE, for a bug report: it names everybody's files
+    --version              prints the version
+  """
+
+func fail(_ text: String, hint: String, status: Int32) -> Never {
+  let message = Array("alibid: error: \(text)\nalibid: hint: \(hint)\n".utf8)
+  _ = unsafe write(STDERR_FILENO, message, message.count)
+  exit(status)
+}
+
+var settings = Settings()
+var level = Logger.Level.info
+var arguments = CommandLine.arguments.dropFirst()
+while let option = arguments.popFirst() {
+  func value() -> String {
+    guard let value = arguments.popFirst() else {
+      fail("\(option) needs a value", hint: "alibid --help", status: EX_USAGE)
+    }
+    return value
+  }
+  switch option {
+  case "--state": settings.stateDirectory = value()
+  case "--run": settings.runDirectory = value()
+  case "--rules": settings.rulesDirectory = value()
+  case "--record-journal": settings.recordJournal = value()
+  case "--log-level":
+    let name = value()
+    guard let chosen = Logger.Level(rawValue: name) else {
+      fail("no log level is called \(name)", hint: "alibid --help lists them", status: EX_USAGE)
+    }
+    level = chosen
+  case "--help", "-h":
+    print(usage)
+    exit(0)
+  case "--version":
+    print("alibid \(Settings.version)")
+    exit(0)
+  default: fail("unknown option \(option)", hint: "alibid --help", status: EX_USAGE)
+  }
+}
+
+LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
+var logger = Logger(label: "alibid")
+logger.logLevel = level
+let group = ServiceGroup(
+  configuration: .init(
+    services: [.init(service: AlibiService(settings: settings, logger: logger))],
+    gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+do {
+  try await group.run()
+} catch let failure as StartFailure {
+  fail(failure.description, hint: failure.hint, status: failure.exitStatus)
+} catch {
+  fail("\(error)", hint: "please report this", status: EX_SOFTWARE)
+}
