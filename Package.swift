@@ -57,7 +57,7 @@ let package = Package(
     .executableTarget(
       name: "alibi",
       dependencies: [
-        "LinuxKernel", "Records", "Evidence",
+        "LinuxKernel", "Decode", "Records", "Evidence",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -20,6 +20,35 @@ public struct MountEntry: Hashable, Sendable {
     text.split(separator: UInt8(ascii: "\n")).compactMap { MountEntry(line: $0) }
   }
 
+  /// Mounts by which a file system's paths are told, the best first: at the file system's own root, and the oldest.
+  public static func canonicalOrder(_ table: [MountEntry]) -> [MountEntry] {
+    table.sorted { ($0.root.count, $0.id) < ($1.root.count, $1.id) }
+  }
+
+  /// The name that records use for a path which may lead through a bind mount: the one beneath the file system's
+  /// best mount. Nil where the path is on no mount of the table.
+  public static func canonical(_ path: [UInt8], _ table: [MountEntry]) -> [UInt8]? {
+    func rest(of path: [UInt8], beneath directory: [UInt8]) -> [UInt8]? {
+      if directory == [0x2f] { return path == [0x2f] ? [] : path }
+      guard path.starts(with: directory) else { return nil }
+      let rest = Array(path[directory.count...])
+      return rest.isEmpty || rest[0] == 0x2f ? rest : nil
+    }
+    func join(_ directory: [UInt8], _ rest: [UInt8]) -> [UInt8] {
+      if rest.isEmpty { return directory }
+      return directory == [0x2f] ? rest : directory + rest
+    }
+    // Of mounts at one place the last is on top.
+    let covering = table.enumerated().filter { rest(of: path, beneath: $0.element.mountPoint) != nil }
+      .max { ($0.element.mountPoint.count, $0.offset) < ($1.element.mountPoint.count, $1.offset) }
+    guard let mount = covering?.element, let within = rest(of: path, beneath: mount.mountPoint) else { return nil }
+    let inFileSystem = join(mount.root, within)
+    for best in canonicalOrder(table) where best.device == mount.device {
+      if let rest = rest(of: inFileSystem, beneath: best.root) { return join(best.mountPoint, rest) }
+    }
+    return nil
+  }
+
   init?(line: ArraySlice<UInt8>) {
     let fields = line.split(separator: UInt8(ascii: " "))
     guard fields.count >= 9, let dash = fields[6...].firstIndex(where: { $0.elementsEqual("-".utf8) }),

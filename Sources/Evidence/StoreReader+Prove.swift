@@ -65,7 +65,7 @@ extension StoreReader {
         continue
       }
       if case .session(let key) = question.scope, let bearer = hit.session, bearers.contains(bearer),
-        let own = hit.conversation, own != key.lowercased()
+        hit.isLabelled, hit.conversation != key.lowercased()
       {
         continue
       }
@@ -208,7 +208,10 @@ extension StoreReader {
       db, sql: accessQuery + " WHERE a.t0 <= ? AND a.t1 >= ? AND f.path = x'' ORDER BY a.t0, a.id",
       arguments: [question.time.to.nanoseconds, question.time.from.nanoseconds])
     return rows.map(AccessRow.init(row:)).compactMap { row in
-      guard !search.matches(row.access), search.couldBe(row.access), row.access.operations.answer(question.kind) != .didNot
+      // What lies on another file system is not the target.
+      guard question.fileSystems?.contains(row.access.identity.fileSystem) != false,
+        !search.matches(row.access), search.couldBe(row.access),
+        row.access.operations.answer(question.kind) != .didNot
       else { return nil }
       let what = row.access.name.map { "…/\($0)" } ?? row.access.identity.description
       return Verdict.Hazard(

@@ -75,8 +75,10 @@ public struct AccessRow: Sendable, Hashable {
   public var session: String?
   /// The agent.
   public var agent: String?
-  /// The conversation the session bore at that time.
+  /// The conversation the session bore at that time; before its first label, the first one.
   public var conversation: String?
+  /// Whether the session was labelled by then.
+  public var isLabelled: Bool
   /// The developer.
   public var developer: String?
   /// The project.
@@ -229,8 +231,8 @@ extension StoreReader {
         if filter.kind != .any, entry.access.operations.answer(filter.kind) != .did { continue }
         // Of a session that bore several ids in turn only the time of the one asked for; what came before
         // its first label counts for any.
-        if let bearer = entry.session, bearers.contains(bearer), let own = entry.conversation,
-          own != filter.session?.lowercased()
+        if let bearer = entry.session, bearers.contains(bearer), entry.isLabelled,
+          entry.conversation != filter.session?.lowercased()
         {
           continue
         }
@@ -282,7 +284,8 @@ extension StoreReader {
     SELECT a.*, f.path, f.name, f.file_system, f.inode, f.generation, f.subvolume, s.key AS session_key, s.agent, \
     s.uid, s.login_uid, s.user_name, s.terminal, s.working_directory, s.project, p.executable, p.pid, p.class, \
     (SELECT c.conversation FROM conversations c WHERE c.session = a.session AND c.since <= a.t1 \
-    ORDER BY c.since DESC LIMIT 1) AS conversation \
+    ORDER BY c.since DESC LIMIT 1) AS conversation, \
+    (SELECT c.conversation FROM conversations c WHERE c.session = a.session ORDER BY c.since LIMIT 1) AS first \
     FROM accesses a JOIN files f ON f.id = a.file LEFT JOIN sessions s ON s.id = a.session \
     LEFT JOIN processes p ON p.id = a.process
     """
@@ -327,7 +330,8 @@ extension AccessRow {
         name: path.bytes.isEmpty ? (name.bytes.isEmpty ? nil : name) : RawPath(path.lastComponent),
         identity: row.identity, operations: Operations(rawValue: row["operations"]), result: row["result"],
         time: row.span, count: row["count"], attribution: Attribution(rawValue: row["attribution"]) ?? .unattributed),
-      session: row["session_key"], agent: row["agent"], conversation: row["conversation"],
+      session: row["session_key"], agent: row["agent"], conversation: row["conversation"] ?? row["first"],
+      isLabelled: (row["conversation"] as String?) != nil,
       developer: uid.map {
         SessionFacts(
           uid: $0, loginUid: row["login_uid"], userName: row["user_name"], terminal: nil, workingDirectory: nil,

@@ -45,15 +45,11 @@ extension Engine {
   private mutating func bystander(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
     let mask = record.mask
     if mask.contains(.onDirectory) { return }
-    if mask.contains(.open), processesMayInterpret(record, bytes) {
-      interpret(record, bytes, &oracle)
-      if processes.standing(record.pid) != .bystander { return attribute(record, bytes, &oracle) }
-    }
     if mask.contains(.rename) || mask.contains(.create) {
       noteName(record, bytes, &oracle)
     }
-    if !mask.isDisjoint(with: [.modify, .create]), let directory = record.directory,
-      rules.mayBeSessionFile(name: bytes.copy(record.name).span, pid: record.pid)
+    if !mask.isDisjoint(with: [.modify, .create]), let directory = record.directory, !record.name.isEmpty,
+      rules.mayBeSessionFile(name: Span(_bytes: bytes.extracting(record.name)), pid: record.pid)
     {
       reportStranger(record, directory, bytes, &oracle)
     }
@@ -63,7 +59,9 @@ extension Engine {
     let mask = record.mask
     // Listing and naming directories is metadata (HAZARDS A18); their names were learned before.
     if mask.contains(.onDirectory) { return }
-    if mask.contains(.open) { interpret(record, bytes, &oracle) }
+    if mask.contains(.open), mask.isDisjoint(with: [.modify, .create]) { interpret(record, bytes, &oracle) }
+    let (owners, isUnattributed) = owners(of: record.pid)
+    if owners.isEmpty, !isUnattributed { return bystander(record, bytes, &oracle) }
     if mask.contains(.rename) || mask.contains(.create) { noteName(record, bytes, &oracle) }
     guard let target = record.target.flatMap({ identity($0, in: bytes) }) else { return }
     let name = bytes.copy(record.name)
@@ -283,14 +281,9 @@ extension Engine {
 
   // MARK: - Interpreters
 
-  private func processesMayInterpret(_ record: FanotifyRecord, _ bytes: RawSpan) -> Bool {
-    guard let life = processes[record.pid], life.session == nil else { return false }
-    return rules.isInterpreter(life.executable)
-  }
-
   /// `node cli.js` and `ld.so ./agent`: the program is the file that the interpreter opens.
   private mutating func interpret(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
-    guard let life = processes[record.pid], life.agent == nil, rules.isInterpreter(life.executable),
+    guard let life = processes[record.pid], life.isInterpreter, life.agent == nil,
       let directory = record.directory.flatMap({ reference($0, in: bytes) })
     else { return }
     for path in paths(of: bytes.copy(record.name), in: directory, &oracle) {

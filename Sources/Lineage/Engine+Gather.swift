@@ -39,6 +39,7 @@ extension Engine {
         return malformed("connector", error)
       }
       guard let record else { return }
+      checkSequence(record)
       let what: LineageEvent.What
       switch record.body {
       case .fork(let child, let childThread, let parent, _):
@@ -49,6 +50,19 @@ extension Engine {
       }
       timeline.append(LineageEvent(time: record.time, witness: .connector, what: what))
     }
+  }
+
+  /// The kernel numbers the messages of each CPU: a hole is a loss, and going back is somebody's doing.
+  private mutating func checkSequence(_ record: ConnectorRecord) {
+    // Answers to requests carry the request's number.
+    if case .acknowledgement = record.body { return }
+    defer { sequences[record.cpu] = record.sequence }
+    guard let last = sequences[record.cpu], record.sequence != last &+ 1 else { return }
+    findings.append(
+      .gap(
+        Gap(
+          time: span, source: LossSource.connector.label,
+          reason: "hole in the numbers of CPU \(record.cpu): \(last) to \(record.sequence)", fileSystem: nil)))
   }
 
   mutating func gather(fanotify bytes: RawSpan) {

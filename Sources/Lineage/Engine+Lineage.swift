@@ -67,6 +67,7 @@ extension Engine {
     life.session = origin.session
     life.certainty = origin.certainty
     life.executable = origin.executable
+    life.isInterpreter = origin.isInterpreter
     life.agent = nil
     life.isChildOfRoot = origin.isRoot
     life.isAgentOnly = origin.isAgentOnly
@@ -164,6 +165,7 @@ extension Engine {
     }
     let match = choice.agent
     let executable = choice.executable
+    let isInterpreter = executable?.path.map { rules.isInterpreter($0) } ?? false
     let before = processes[pid]
     if let record = before?.record { findings.append(.processEnded(record, wall(time))) }
     _ = processes.update(pid) { life in
@@ -171,6 +173,7 @@ extension Engine {
       life.threads = 1
       life.died = nil
       life.executable = executable?.path ?? RawPath([])
+      life.isInterpreter = isInterpreter
       life.agent = match?.agent
       life.record = nil
       life.epochStarted = time
@@ -201,7 +204,8 @@ extension Engine {
   private func mainMapping(of pid: Int32, after index: Int) -> FileMapping? {
     for event in timeline[(index + 1)...].prefix(512) {
       switch event.what {
-      case .map(pid, let mapping): return mapping
+      // Anonymous memory has no inode.
+      case .map(pid, let mapping) where mapping.inode != 0: return mapping
       case .exec(pid) where event.witness == .perf: return nil
       default: continue
       }
@@ -267,6 +271,7 @@ extension Engine {
       rules.agent(executable: life.executable)
       ?? (process.script.isEmpty
         ? nil : rules.agent(interpreter: life.executable, opening: RawPath(process.script)))
+    life.isInterpreter = rules.isInterpreter(life.executable)
     life.agent = match?.agent
     if let survivor = survivors.removeValue(forKey: process.pid),
       survivor.key.startedAt.distance(to: process.startedAt).magnitude < Self.startTolerance

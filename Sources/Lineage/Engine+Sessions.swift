@@ -8,6 +8,8 @@ struct SessionState {
   var agent: Int?
   /// Processes that belong to it and not to a session within it.
   var members = 1
+  /// CLOCK_MONOTONIC when a process of it last exited.
+  var lastLeft: UInt64 = 0
   /// Sessions within it that have not ended.
   var inner = 0
   var conversation: String?
@@ -31,6 +33,7 @@ extension Engine {
       version: version, joinedLate: joinedLate, parent: parent, relation: relation, facts: facts)
     nextSession += 1
     sessions[session.id] = SessionState(session: session, agent: agent)
+    if let died = life.died { leave(session.id, at: died) }
     if let parent, relation == .nested { sessions[parent]?.inner += 1 }
     findings.append(.session(session))
     begun.append(session)
@@ -44,13 +47,15 @@ extension Engine {
     }
     _ = processes.update(pid) { life in
       if life.session != nil || !joinedLate { life.join(session.id, at: time) } else { life.session = session.id }
+      // How its ancestors outside became known does not matter.
+      life.certainty = life.key.provenance == .witnessed ? .witnessed : .observed
       life.isRoot = true
       life.isAgentOnly = true
       life.isChildOfRoot = false
       life.processClass = .inProcess
       life.record = nil
     }
-    if let former = life.session { leave(former, at: time) }
+    if let former = life.session, life.died == nil { leave(former, at: time) }
     openRecord(pid)
   }
 
@@ -73,19 +78,26 @@ extension Engine {
   mutating func leave(_ id: Int64, at time: UInt64) {
     guard var state = sessions[id] else { return }
     state.members -= 1
+    state.lastLeft = max(state.lastLeft, time)
     sessions[id] = state
-    endIfEmpty(id, at: time)
   }
 
-  private mutating func endIfEmpty(_ id: Int64, at time: UInt64) {
-    guard let state = sessions[id], state.members <= 0, state.inner <= 0 else { return }
-    sessions[id] = nil
-    // Episodes of its processes come first: a session's end follows all it did.
-    writeEpisodes(all: false, of: id)
-    findings.append(.sessionEnded(id, wall(time)))
-    if let parent = state.session.parent, state.session.relation == .nested {
-      sessions[parent]?.inner -= 1
-      endIfEmpty(parent, at: time)
+  /// Ends the sessions of which nothing lives, once no event still to come can be theirs.
+  mutating func endSessions(nextLower lower: UInt64) {
+    // Innermost first: numbers grow inwards.
+    for (id, state) in sessions.sorted(by: { $0.key > $1.key }) {
+      guard let current = sessions[id], current.members <= 0, current.inner <= 0, state.lastLeft < lower else {
+        continue
+      }
+      writeEpisodes(all: false, of: id)
+      sessions[id] = nil
+      findings.append(.sessionEnded(id, wall(current.lastLeft)))
+      guard current.session.relation == .nested, let parent = current.session.parent,
+        var outer = sessions[parent]
+      else { continue }
+      outer.inner -= 1
+      outer.lastLeft = max(outer.lastLeft, current.lastLeft)
+      sessions[parent] = outer
     }
   }
 

@@ -30,6 +30,8 @@ public struct Engine {
   var early: [LineageEvent] = []
   /// Births that only one witness has told of so far.
   var halfSeen: [HalfSeenBirth] = []
+  /// The last number each CPU gave to a message of the connector's.
+  var sequences: [UInt32: UInt32] = [:]
   var nextSession: Int64
   var nextProcess: Int64
   /// Processes of sessions of an earlier run of the service in this boot, by pid.
@@ -181,6 +183,7 @@ public struct Engine {
       let kept = candidates.filter { $0.usedIn == nil || $0.usedIn == batchNumber }
       execs[pid] = kept.isEmpty ? nil : kept
     }
+    endSessions(nextLower: lower)
     processes.endBatch(nextLower: lower)
     directories.endBatch()
     if batch.upper > lastSweep + 10_000_000_000 {
@@ -199,7 +202,9 @@ public struct Engine {
       let kept = targets.filter { $0.batch == batchNumber }
       renameTargets[pid] = kept.isEmpty ? nil : kept
     }
-    let covered = batch.emptied == 0 ? nil : Interval(from: wall(batch.lower), to: wall(batch.emptied))
+    // Capture vouches for nothing before the marks were set.
+    let from = max(batch.lower, run?.monotonic ?? 0)
+    let covered = batch.emptied < from ? nil : Interval(from: wall(from), to: wall(batch.emptied))
     defer {
       findings.removeAll(keepingCapacity: true)
       executed.removeAll(keepingCapacity: true)

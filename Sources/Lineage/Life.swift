@@ -32,6 +32,8 @@ struct Life {
   var isUnknown = false
 
   var executable = RawPath([])
+  /// Whether that is an interpreter, or the loader: its program is the file it opens.
+  var isInterpreter = false
   /// The agent whose program it runs, as an index into the rules.
   var agent: Int?
   /// Whether it is the root process of `session`.

@@ -6,14 +6,19 @@ internal import Records
 
 /// Answers the attribution's questions from the running system, and keeps the answers for a recorded journal.
 struct SystemOracle: Oracle {
-  /// A descriptor of some directory of each file system, to open handles by.
+  /// A directory of a file system, to open handles by, and where it is mounted.
   private final class Mount: Sendable {
     let descriptor: OwnedDescriptor
-    init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+    let point: RawPath
+
+    init(_ descriptor: consuming OwnedDescriptor, point: RawPath) {
+      self.descriptor = descriptor
+      self.point = point
+    }
   }
 
-  private var mounts: [UInt64: Mount] = [:]
-  private let users = UserNames()
+  private var mounts: [UInt64: [Mount]] = [:]
+  private var users = UserNames()
   /// Where answers go besides the attribution, if somebody records the journal.
   var keep: ((Answer) -> Void)?
 
@@ -29,27 +34,29 @@ struct SystemOracle: Oracle {
   }
 
   private mutating func path(_ fileSystem: UInt64, _ type: Int32, _ handle: [UInt8]) -> [UInt8]? {
-    guard let mount = mount(of: fileSystem),
-      let directory = try? FileHandle(type: type, bytes: handle).open(mount: mount.descriptor),
-      let status = try? FileStatus(descriptor: directory), status.links > 0,
-      let found = try? LinuxKernel.path(of: directory), found.first == UInt8(ascii: "/")
-    else { return nil }
-    return found
-  }
-
-  private mutating func mount(of fileSystem: UInt64) -> Mount? {
-    if let known = mounts[fileSystem] { return known }
-    guard let text = try? Procfs.file("/proc/self/mountinfo", limit: 16 << 20) else { return nil }
-    // The mount at the file system's own root comes first: beneath it every path can be told.
-    let table = MountEntry.table(text).sorted { ($0.root.count, $0.id) < ($1.root.count, $1.id) }
-    for mount in table where (try? fileSystemID(path: mount.mountPoint)) == fileSystem {
-      if let directory = try? OwnedDescriptor.open(bytes: mount.mountPoint, [.readOnly, .directory]) {
-        let found = Mount(directory)
-        mounts[fileSystem] = found
-        return found
-      }
+    for mount in mounts(of: fileSystem) {
+      guard let directory = try? FileHandle(type: type, bytes: handle).open(mount: mount.descriptor),
+        let status = try? FileStatus(descriptor: directory), status.links > 0,
+        let found = try? LinuxKernel.path(of: directory)
+      else { continue }
+      // Through a bind mount of a part, what lies outside that part has a path that leads nowhere.
+      if RawPath(found).isAtOrBeneath(mount.point) { return found }
     }
     return nil
+  }
+
+  private mutating func mounts(of fileSystem: UInt64) -> [Mount] {
+    if let known = mounts[fileSystem] { return known }
+    guard let text = try? Procfs.file("/proc/self/mountinfo", limit: 16 << 20) else { return [] }
+    var found: [Mount] = []
+    for mount in MountEntry.canonicalOrder(MountEntry.table(text))
+    where (try? fileSystemID(path: mount.mountPoint)) == fileSystem {
+      if let directory = try? OwnedDescriptor.open(bytes: mount.mountPoint, [.readOnly, .directory]) {
+        found.append(Mount(directory, point: RawPath(mount.mountPoint)))
+      }
+    }
+    mounts[fileSystem] = found
+    return found
   }
 
   /// Forgets descriptors, which would keep a file system from being unmounted.
@@ -57,7 +64,7 @@ struct SystemOracle: Oracle {
     mounts[fileSystem] = nil
   }
 
-  private func facts(of pid: Int32) -> SessionFacts? {
+  private mutating func facts(of pid: Int32) -> SessionFacts? {
     guard let status = try? Procfs.file(pid, "status") else { return nil }
     var uid: UInt32?
     for line in status.split(separator: 0x0a) where line.starts(with: Array("Uid:".utf8)) {
@@ -105,19 +112,18 @@ struct SystemOracle: Oracle {
 }
 
 /// Names of users from /etc/passwd alone: a directory service would make capture wait for a network.
-final class UserNames: Sendable {
-  private let names: [UInt32: String]
+struct UserNames {
+  private var names: [UInt32: String] = [:]
 
-  init() {
-    var names: [UInt32: String] = [:]
+  /// The name of a user; the file is read again for one that it did not name before.
+  mutating func name(of uid: UInt32) -> String? {
+    if let known = names[uid] { return known }
     let text = (try? Procfs.file("/etc/passwd")) ?? []
     for line in text.split(separator: 0x0a) {
       let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
       guard fields.count > 2, let uid = UInt32(String(decoding: fields[2], as: UTF8.self)) else { continue }
       if names[uid] == nil { names[uid] = String(decoding: fields[0], as: UTF8.self) }
     }
-    self.names = names
+    return names[uid]
   }
-
-  func name(of uid: UInt32) -> String? { names[uid] }
 }

@@ -1,0 +1,186 @@
+internal import ArgumentParser
+internal import Evidence
+internal import Records
+
+/// Accesses as a table.
+enum AccessTable {
+  static func text(_ rows: [AccessRow], limit: Int = .max) -> String {
+    var table = Table(["RECORD", "TIME", "SESSION", "DEVELOPER", "PROCESS", "OPERATIONS", "SURE", "PATH"])
+    for row in rows.prefix(limit) {
+      let access = row.access
+      let path = access.path?.description ?? access.name.map { "(directory unknown)/\($0)" } ?? access.identity.description
+      let process = row.executable.map { RawPath($0.lastComponent).description } ?? "?"
+      table.add([
+        "\(row.id)", access.time.from.short, row.session ?? "-", row.developer ?? "-",
+        "\(process)[\(row.pid.map(String.init) ?? "?")]",
+        access.operations.labels.joined(separator: ",") + (access.count > 1 ? " ×\(access.count)" : ""),
+        access.attribution.label, path,
+      ])
+    }
+    let more = rows.count > limit ? "\n… and \(rows.count - limit) more: `alibi accesses` lists them" : ""
+    return table.text() + more
+  }
+}
+
+struct Sessions: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Lists agent sessions, oldest first.")
+  @OptionGroup var common: Common
+  @OptionGroup var filters: FilterOptions
+
+  func run() throws {
+    let store = try common.store()
+    let filter = try filters.filter()
+    let sessions = try store.sessions(filter)
+    let keys = Dictionary(try store.sessions().map { ($0.id, $0.key) }, uniquingKeysWith: { first, _ in first })
+    if common.json {
+      try Output.json(
+        try sessions.map {
+          JsonSession(
+            $0, conversations: try store.conversations(of: $0.id), parent: $0.parent.flatMap { keys[$0] },
+            accesses: try store.accessCount(of: $0.id))
+        })
+      return
+    }
+    guard !sessions.isEmpty else { return try Output.write("no agent session was recorded") }
+    var table = Table([
+      "SESSION", "AGENT", "VERSION", "STARTED", "ENDED", "DEVELOPER", "TTY", "PROJECT", "ACCESSES", "CONVERSATION",
+      "NOTE",
+    ])
+    for session in sessions {
+      var notes: [String] = []
+      if session.joinedLate { notes.append("joined late") }
+      if let relation = session.relation, let parent = session.parent {
+        notes.append("\(relation == .nested ? "within" : "hosted by") \(keys[parent] ?? "?")")
+      }
+      table.add([
+        session.key, session.agent, session.version ?? "-", session.started.short, session.ended?.short ?? "running",
+        session.facts?.developer ?? "-", session.facts?.terminal ?? "-",
+        session.facts?.project?.description ?? "-", "\(try store.accessCount(of: session.id))",
+        try store.conversations(of: session.id).map(\.conversation).joined(separator: " "),
+        notes.joined(separator: ", "),
+      ])
+    }
+    try Output.write(table.text())
+  }
+}
+
+struct Accesses: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Lists accesses of agent sessions, oldest first.")
+  @OptionGroup var common: Common
+  @OptionGroup var filters: FilterOptions
+
+  func run() throws {
+    let rows = try common.store().accesses(try filters.filter())
+    if common.json { return try Output.json(rows.map(JsonAccess.init)) }
+    guard !rows.isEmpty else { return try Output.write("no access matches") }
+    try Output.write(AccessTable.text(rows))
+  }
+}
+
+struct Timeline: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Tells what one session did, in order of time, sessions within it included.")
+  @OptionGroup var common: Common
+  @Argument(help: "A session's key, or a conversation id.") var session: String
+  @Option(name: .long, help: ArgumentHelp("Only paths that match.", valueName: "glob"))
+  var path: String?
+  @Option(name: .long, help: ArgumentHelp("Only this kind: read, write, exec, any.", valueName: "kind"))
+  var op = "any"
+  @Option(name: .long, parsing: .unconditional, help: ArgumentHelp("From this time on.", valueName: "time"))
+  var from: String?
+  @Option(name: .long, parsing: .unconditional, help: ArgumentHelp("Up to this time.", valueName: "time"))
+  var to: String?
+  @Option(name: .long, help: ArgumentHelp("At most so many, the newest.", valueName: "n"))
+  var limit: Int?
+
+  func run() throws {
+    let store = try common.store()
+    var options = FilterOptions()
+    options.session = session
+    options.path = path
+    options.op = op
+    options.from = from
+    options.to = to
+    options.limit = limit
+    // A barrier, so that what has just happened is there.
+    if let run = try store.runs().last, run.ended == nil { _ = ServiceClient(run).barrier() }
+    var known = Filter()
+    known.session = session
+    guard try !store.sessions(known).isEmpty else {
+      throw Failure.usage("no session is called \(session)", hint: "`alibi sessions` lists them")
+    }
+    let rows = try store.accesses(try options.filter())
+    if common.json { return try Output.json(rows.map(JsonAccess.init)) }
+    guard !rows.isEmpty else { return try Output.write("the session has no such access") }
+    try Output.write(AccessTable.text(rows))
+  }
+}
+
+struct Trace: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Tells everything about one record: which file, which process, whose session, which conversation.")
+
+  private struct Answer: Encodable {
+    struct Process: Encodable {
+      var pid: Int32
+      var executable: String
+      var processClass: String
+      var started: String
+    }
+    var access: JsonAccess
+    var processes: [Process]
+    var session: JsonSession?
+  }
+
+  @OptionGroup var common: Common
+  @Argument(help: "A record's number, as `alibi accesses` prints it.") var record: Int64
+
+  func run() throws {
+    let store = try common.store()
+    guard let row = try store.access(record) else {
+      throw Failure.usage("there is no record \(record)", hint: "`alibi accesses` lists them")
+    }
+    let chain = try row.access.process.map { try store.ancestry(process: $0) } ?? []
+    let all = try store.sessions()
+    let session = all.first { $0.id == row.access.session }
+    let parent = session?.parent.flatMap { id in all.first { $0.id == id }?.key }
+    let conversations = try session.map { try store.conversations(of: $0.id) } ?? []
+    if common.json {
+      return try Output.json(
+        Answer(
+          access: JsonAccess(row),
+          processes: chain.map {
+            .init(
+              pid: $0.key.pid, executable: JsonPath($0.executable).text,
+              processClass: $0.processClass.rawValue, started: $0.started.description)
+          }, session: session.map { JsonSession($0, conversations: conversations, parent: parent, accesses: nil) }))
+    }
+    var lines = ["record       \(row.id)"]
+    let access = row.access
+    lines.append("path         \(access.path?.description ?? "unknown, \(access.name?.description ?? "no name")")")
+    lines.append("file         \(access.identity)")
+    lines.append("operations   \(access.operations.labels.joined(separator: ", ")), \(access.count) event\(access.count == 1 ? "" : "s")")
+    lines.append("result       \(access.result == 0 ? "success" : "errno \(access.result)")")
+    lines.append("no earlier   \(access.time.from)")
+    lines.append("no later     \(access.time.to)")
+    lines.append("attribution  \(access.attribution.label)")
+    for process in chain {
+      lines.append(
+        "process      \(process.key.pid) \(process.executable) (\(process.processClass.rawValue)), since \(process.started)")
+    }
+    if let session {
+      lines.append("session      \(session.key), \(session.agent)\(session.version.map { " " + $0 } ?? "")")
+      if let parent { lines.append("             \(session.relation?.rawValue ?? "within") \(parent)") }
+      lines.append("conversation \(row.conversation ?? "not labelled at that time")")
+      lines.append("developer    \(session.facts?.developer ?? "unknown")\(session.facts?.terminal.map { " on " + $0 } ?? "")")
+      lines.append("directory    \(session.facts?.workingDirectory?.description ?? "unknown")")
+      lines.append("project      \(session.facts?.project?.description ?? "unknown")")
+      lines.append("executable   \(session.executable)")
+      lines.append("sha256       \(session.executableDigest.map(hex) ?? "not computed")")
+      lines.append("host, boot   \(session.host), \(session.bootID)")
+    } else {
+      lines.append("session      nobody can be named")
+    }
+    try Output.write(lines.joined(separator: "\n"))
+  }
+}

@@ -1,0 +1,217 @@
+internal import ArgumentParser
+internal import Evidence
+internal import LinuxKernel
+internal import Records
+
+struct Prove: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Answers whether agents accessed something: ACCESSED, NOT ACCESSED or NOT PROVEN.",
+    discussion: """
+      Exit status: 0 NOT ACCESSED, 1 ACCESSED, 2 NOT PROVEN; 64 usage, 65 evidence damaged, 66 no store, 74 I/O, \
+      77 permission.
+      """)
+
+  @OptionGroup var common: Common
+
+  @Argument(help: "A path, a directory (everything beneath it), inode:FILESYSTEM:INODE:GENERATION, or with --glob a pattern.")
+  var target: String
+
+  @Option(
+    name: .long, parsing: .unconditional,
+    help: ArgumentHelp("From this time on: RFC 3339, a date, now, -2h.", valueName: "time"))
+  var from: String
+
+  @Option(name: .long, parsing: .unconditional, help: ArgumentHelp("Up to this time.", valueName: "time"))
+  var to = "now"
+
+  @Option(name: .long, help: ArgumentHelp("Only this session, or this conversation id.", valueName: "session"))
+  var session: String?
+
+  @Option(name: .long, help: ArgumentHelp("Only sessions of this agent.", valueName: "name"))
+  var agent: String?
+
+  @Option(name: .long, help: ArgumentHelp("Which operations count: read, write, exec, any.", valueName: "kind"))
+  var op = "any"
+
+  @Flag(name: .long, help: "The target is a pattern.")
+  var glob = false
+
+  @Flag(name: .long, help: "Accept a name that nothing is known to have borne.")
+  var absentName = false
+
+  func validate() throws {
+    if session != nil, agent != nil {
+      throw ValidationError("--session and --agent exclude each other")
+    }
+  }
+
+  func run() throws {
+    let store = try common.store()
+    let kind = try operationKind(op)
+    let asked = Timestamp.now
+    let start = try moment(from, option: "--from", now: asked)
+    let end = try endOfTime(store, asked)
+    guard start <= end else {
+      throw Failure.usage("--from \(start) is after --to \(end)", hint: "exchange the two")
+    }
+    var question = try TargetResolver.question(target, isGlob: glob, time: Interval(from: start, to: end))
+    question.kind = kind
+    question.acceptsAbsentName = absentName
+    if let agent { question.scope = .agent(agent) }
+    if let session { question.scope = .session(session) }
+    try checkScope(store, question)
+    let verdict = try store.prove(question)
+    if common.json {
+      try Output.json(JsonVerdict(verdict, question))
+    } else {
+      try Output.write(VerdictText(verdict, question).text)
+    }
+    switch verdict.outcome {
+    case .notAccessed: return
+    case .accessed: throw ExitCode(1)
+    case .notProven: throw ExitCode(2)
+    }
+  }
+
+  /// `now` means everything that has happened: the service is asked to commit it. Without a service it is the
+  /// last moment that is vouched for.
+  private func endOfTime(_ store: StoreReader, _ asked: Timestamp) throws -> Timestamp {
+    guard to == "now" else { return try moment(to, option: "--to", now: asked) }
+    let runs = try store.runs()
+    if let run = runs.last, run.ended == nil, let reached = ServiceClient(run).barrier() {
+      return min(asked, reached)
+    }
+    guard let last = runs.compactMap({ $0.covered?.to }).max() else { return asked }
+    if !common.json {
+      Output.complain("alibi: note: the service is not running; now is the last moment it vouched for, \(last)")
+    }
+    return last
+  }
+
+  /// An unknown session or agent is no reason to say no.
+  private func checkScope(_ store: StoreReader, _ question: ProofQuestion) throws {
+    var filter = Filter()
+    switch question.scope {
+    case .all: return
+    case .session(let key): filter.session = key
+    case .agent(let name): filter.agent = name
+    }
+    guard try store.sessions(filter).isEmpty else { return }
+    if case .agent(let name) = question.scope, !name.isEmpty {
+      Output.complain("alibi: note: no session of \(name) was ever recorded here")
+      return
+    }
+    throw Failure.usage("no \(question.scope.text) is known", hint: "`alibi sessions` lists them")
+  }
+}
+
+struct JsonVerdict: Encodable {
+  struct Hazard: Encodable {
+    var kind: String
+    var detail: String
+    var from: String?
+    var to: String?
+  }
+
+  var verdict: String
+  var target: String
+  var from: String
+  var to: String
+  var scope: String
+  var op: String
+  var coveredSeconds: Double
+  var proven: [[String]]
+  var sessions: [String]
+  var accesses: [JsonAccess]
+  var possible: [JsonAccess]
+  var unattributed: [JsonAccess]
+  var gaps: [JsonGap]
+  var hazards: [Hazard]
+  var names: [String]
+  var targetKnown: Bool
+  var limits: [String]
+
+  init(_ verdict: Verdict, _ question: ProofQuestion) {
+    self.verdict = verdict.outcome.rawValue
+    target = question.target.text
+    from = question.time.from.description
+    to = question.time.to.description
+    scope = question.scope.text
+    op = question.kind.rawValue
+    coveredSeconds = verdict.covered.seconds
+    proven = verdict.covered.intervals.map { [$0.from.description, $0.to.description] }
+    sessions = verdict.sessions.map(\.key)
+    accesses = verdict.accesses.map(JsonAccess.init)
+    possible = verdict.possible.map(JsonAccess.init)
+    unattributed = verdict.unattributed.map(JsonAccess.init)
+    gaps = verdict.gaps.map(JsonGap.init)
+    hazards = verdict.hazards.map {
+      Hazard(kind: $0.kind, detail: $0.detail, from: $0.time?.from.description, to: $0.time?.to.description)
+    }
+    names = verdict.names
+    targetKnown = verdict.targetIsKnown
+    limits = Verdict.limits
+  }
+}
+
+/// The verdict for people.
+struct VerdictText {
+  let verdict: Verdict
+  let question: ProofQuestion
+
+  init(_ verdict: Verdict, _ question: ProofQuestion) {
+    self.verdict = verdict
+    self.question = question
+  }
+
+  var text: String {
+    var lines = [verdict.outcome.words, ""]
+    lines.append("  target   \(question.target.text)")
+    for name in verdict.names where name != question.target.text { lines.append("           also \(name)") }
+    lines.append("  from     \(question.time.from)")
+    lines.append("  to       \(question.time.to)")
+    let kind = question.kind == .any ? "any operation" : question.kind.rawValue
+    lines.append("  asked    \(kind), by \(question.scope.text)")
+    lines.append("  sessions \(sessions)")
+    lines.append("  covered  \(seconds(verdict.covered.seconds)) of \(seconds(question.time.seconds)) s")
+    section("accesses", verdict.accesses, &lines)
+    section("accesses that could have been of that kind, or in that time", verdict.possible, &lines)
+    section("accesses for which nobody can be named", verdict.unattributed, &lines)
+    if !verdict.gaps.isEmpty {
+      lines += ["", "not vouched for:"]
+      var table = Table(["FROM", "TO", "SOURCE", "REASON"])
+      for gap in verdict.gaps {
+        table.add([gap.time.from.description, gap.time.to.description, gap.source, gap.reason])
+      }
+      lines.append(table.text())
+    }
+    if !verdict.hazards.isEmpty {
+      lines += ["", "in the way of a no:"]
+      for hazard in verdict.hazards { lines.append("  \(hazard.kind): \(hazard.detail)") }
+      if verdict.hazards.contains(where: { $0.kind == "absent-name" }) {
+        lines.append("  (--absent-name accepts a name that nothing bore)")
+      }
+    }
+    lines += ["", "Not covered by any verdict: \(Verdict.limits.joined(separator: "; "))."]
+    return lines.joined(separator: "\n")
+  }
+
+  private var sessions: String {
+    switch verdict.sessions.count {
+    case 0: "no agent session ran in that time"
+    case 1: "one ran in that time: \(verdict.sessions[0].key)"
+    case let count: "\(count) ran in that time"
+    }
+  }
+
+  private func seconds(_ value: Double) -> String {
+    let milliseconds = Int64((value * 1000).rounded())
+    let rest = milliseconds % 1000
+    return "\(milliseconds / 1000)" + (rest == 0 ? "" : "." + String(1000 + rest).dropFirst())
+  }
+
+  private func section(_ title: String, _ rows: [AccessRow], _ lines: inout [String]) {
+    guard !rows.isEmpty else { return }
+    lines += ["", "\(title):", AccessTable.text(rows, limit: 20)]
+  }
+}

@@ -1,0 +1,125 @@
+import CTestActions
+import Decode
+import LinuxKernel
+import TestSupport
+import Testing
+
+extension KernelFacts {
+  /// What a whole-file-system mark can be put on, and from where it sees.
+  struct Reach {
+    let scratch: ScratchDirectory
+
+    init() throws {
+      scratch = try ScratchDirectory()
+      try scratch.write("a")
+    }
+
+    @Test("tmpfs, ext4, devtmpfs and cgroup2 take a whole-file-system mark",
+      arguments: ["tmpfs", "ext4", "devtmpfs", "cgroup2"])
+    func taken(type: String) throws {
+      let mounts = MountEntry.table(try Procfs.file(Procfs.ownPid, "mountinfo"))
+      guard let mount = mounts.last(where: { $0.type == Array(type.utf8) }) else {
+        try Test.cancel("no \(type) is mounted")
+      }
+      let group = try FanotifyGroup(.identity)
+      try group.mark(.fileSystem, mask: FanotifyMask.openExec.rawValue, path: mount.mountPoint)
+    }
+
+    @Test("procfs and sysfs refuse with EOPNOTSUPP", arguments: ["/proc", "/sys"])
+    func refused(path: String) throws {
+      let watch = try FileWatch(.identity)
+      #expect(throws: Errno.notSupported) { try watch.mark(path) }
+    }
+
+    @Test("overlayfs refuses, yet an open through it is reported on the lower file system")
+    func overlay() throws {
+      for name in ["lower", "upper", "work", "merged"] { try scratch.makeDirectory(name) }
+      try scratch.write("lower/a")
+      try scratch.write("upper/u")
+      let options = "lowerdir=\(scratch("lower")),upperdir=\(scratch("upper")),workdir=\(scratch("work"))"
+      let mount = try ScratchMount("overlay", on: scratch("merged"), options: options)
+      defer { withExtendedLifetime(mount) {} }
+      let watch = try FileWatch(scratch)
+      #expect(throws: Errno.notSupported) { try watch.mark(mount.path) }
+      for (name, real) in [("a", "lower/a"), ("u", "upper/u")] {
+        let pid = try Child.run(.read, in: scratch, "merged/\(name)")
+        let identity = try DecodedHandle(path: scratch(real))
+        let sightings = try watch.read(of: pid).filter { $0.target == identity }
+        #expect(sightings.contains { $0.mask.isSuperset(of: [.open, .access]) && $0.name == name })
+      }
+    }
+
+    @Test("an open through an overlay in a user's own namespaces is reported on the lower file system")
+    func userOverlay() throws {
+      for name in ["lower", "empty", "merged"] { try scratch.makeDirectory(name) }
+      try scratch.write("lower/a")
+      let watch = try FileWatch(scratch)
+      let pid = try Child.run(.userOverlay, in: scratch)
+      let identity = try DecodedHandle(path: scratch("lower/a"))
+      let mask = try watch.read(of: pid).filter { $0.target == identity }.reduce(into: FanotifyMask()) {
+        $0.formUnion($1.mask)
+      }
+      #expect(mask.isSuperset(of: [.open, .access]))
+    }
+
+    @Test("a mount mark sees nothing in another mount namespace, a whole-file-system mark does")
+    func namespaces() throws {
+      let whole = try FileWatch(scratch)
+      let mount = try FileWatch(.identity)
+      let mask = FanotifyMask([.open, .access]).rawValue
+      #expect(unsafe act_mark_mount(mount.group.descriptor.raw, mask, scratch.path) == 0)
+      let here = try Child.run(.read, in: scratch)
+      #expect(try mount.mask(of: here) == [.open, .access])
+      let there = try Child.run(.readInNamespace, in: scratch)
+      #expect(try mount.read(of: there).isEmpty)
+      #expect(try whole.mask(of: there, name: "a") == [.open, .access, .closeNoWrite])
+    }
+
+    @Test("a bind mount is not told: the event carries the directory and the name of the file system")
+    func bind() throws {
+      for name in ["d", "elsewhere"] { try scratch.makeDirectory(name) }
+      try scratch.write("d/a")
+      let bound = try #require(try Subprocess.run("/bin/mount", ["--bind", scratch("d"), scratch("elsewhere")]))
+      #expect(bound.status == 0)
+      let watch = try FileWatch(scratch)
+      let pid = try Child.run(.read, in: scratch, "elsewhere/a")
+      let sighting = try #require(try watch.read(of: pid).first)
+      #expect(try sighting.directory == DecodedHandle(path: scratch("d")))
+      #expect(try Subprocess.run("/bin/umount", [scratch("elsewhere")]).status == 0)
+    }
+
+    @Test("FAN_REPORT_MNT tells of a mount and of its end, by the mount's unique id")
+    func mounts() async throws {
+      try scratch.makeDirectory("m")
+      let watch = try FileWatch(.mounts)
+      let namespace = try OwnedDescriptor.open("/proc/self/ns/mnt", .readOnly)
+      try watch.group.mark(.mountNamespace, mask: FanotifyMask.mounts.rawValue, object: namespace)
+      let mount = try ScratchMount("tmpfs", on: scratch("m"))
+      let id = unsafe act_unique_mount(mount.path)
+      #expect(id != 0)
+      #expect(try watch.read().contains { $0.mount == id && $0.mask == .mountAttach })
+      try mount.unmount()
+      #expect(try await eventually { try watch.read().contains { $0.mount == id && $0.mask == .mountDetach } })
+    }
+
+    @Test("umount and mount drop a mark without any event; fdinfo shows that it is gone")
+    func dropped() throws {
+      try scratch.makeDirectory("m")
+      let mount = try ScratchMount("tmpfs", on: scratch("m"))
+      let watch = try FileWatch(.identity)
+      try watch.mark(mount.path)
+      func marks() throws -> Int {
+        let text = try Procfs.file(Procfs.ownPid, "fdinfo/\(watch.group.descriptor.raw)")
+        return String(decoding: text, as: UTF8.self).split(separator: "\n").count { $0.contains("sdev:") }
+      }
+      #expect(try marks() == 1)
+      try mount.unmount()
+      let again = try ScratchMount("tmpfs", on: scratch("m"))
+      try scratch.write("m/a")
+      let pid = try Child.run(.read, in: scratch, "m/a")
+      #expect(try marks() == 0)
+      #expect(try watch.read().isEmpty)
+      #expect(pid > 0 && again.path == mount.path)
+    }
+  }
+}
