@@ -2,8 +2,9 @@
 public struct CaptureOptions: Sendable {
   /// How long to let the kernel merge events before they are read, in nanoseconds: 1 to 20 ms are sensible.
   public var batchInterval: UInt64 = 5_000_000
-  /// After how long without events a batch is closed all the same, in milliseconds.
-  public var idleInterval: Int32 = 1000
+  /// After how long without events a batch is closed all the same, in milliseconds. What happens next happened
+  /// after it: this is how sure the lower bound of an access is after a quiet time.
+  public var idleInterval: Int32 = 200
   /// How many events the kernel may queue. Large, so that overflow is rare; bounded, so that it is an event and
   /// not the end of the machine's memory.
   public var queueLength = 1 << 20

@@ -151,7 +151,8 @@ extension Engine {
     time: UInt64? = nil
   ) {
     let (owners, isUnattributed) = owners(of: pid)
-    let key = processes[pid]?.key ?? ProcessKey(pid: pid, startedAt: 0, provenance: .unknown)
+    // Where two lives of the pid overlap the batch, the earlier one bounds the time.
+    let key = processes.lives(pid).first?.key ?? ProcessKey(pid: pid, startedAt: 0, provenance: .unknown)
     // Several paths within one batch: it counts under each.
     for place in places.isEmpty ? [nil] : places.map(Optional.some) {
       for owner in owners {
@@ -172,7 +173,9 @@ extension Engine {
     _ key: EpisodeKey, _ name: [UInt8], _ operations: Operations, _ record: Int64?, _ attribution: Attribution,
     _ time: UInt64?
   ) {
-    let time = time.map { Interval(from: wall($0), to: wall($0)) } ?? span
+    // Within the batch, but not before the process was.
+    let born = min(max(batch.lower, key.startedAt), batch.upper)
+    let time = time.map { Interval(from: wall($0), to: wall($0)) } ?? Interval(from: wall(born), to: span.to)
     let isClose = operations.isSubset(of: Operations.qualifiers)
     guard var episode = episodes[key] else {
       // A CLOSE alone is no access (HAZARDS A19).

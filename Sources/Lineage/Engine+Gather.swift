@@ -54,15 +54,17 @@ extension Engine {
 
   /// The kernel numbers the messages of each CPU: a hole is a loss, and going back is somebody's doing.
   private mutating func checkSequence(_ record: ConnectorRecord) {
-    // Answers to requests carry the request's number.
-    if case .acknowledgement = record.body { return }
+    // Answers to requests carry the request's number. One is for our own; the others are somebody's who may have
+    // switched the connector off and on again, which leaves no hole.
+    if case .acknowledgement = record.body {
+      acknowledgements += 1
+      if acknowledgements > 1 { hasForeignAcknowledgement = true }
+      return
+    }
     defer { sequences[record.cpu] = record.sequence }
     guard let last = sequences[record.cpu], record.sequence != last &+ 1 else { return }
-    findings.append(
-      .gap(
-        Gap(
-          time: span, source: LossSource.connector.label,
-          reason: "hole in the numbers of CPU \(record.cpu): \(last) to \(record.sequence)", fileSystem: nil)))
+    troubles.append(
+      (LossSource.connector.label, "hole in the numbers of CPU \(record.cpu): \(last) to \(record.sequence)"))
   }
 
   mutating func gather(fanotify bytes: RawSpan) {
@@ -125,7 +127,7 @@ extension Engine {
   }
 
   private mutating func malformed(_ source: String, _ error: DecodeError) {
-    findings.append(.gap(Gap(time: span, source: source, reason: "not understood: \(error)", fileSystem: nil)))
+    troubles.append((source, "not understood: \(error)"))
   }
 
   func identity(_ view: HandleView, in bytes: RawSpan) -> FileIdentity? {

@@ -230,7 +230,8 @@ extension Engine {
     // An agent among the openings of the batch counts: which of several execs it was cannot be told.
     if let agentCandidate { return (agentCandidate, match) }
     if let mapped { return (mapped, nil) }
-    return (main == nil ? candidates.last { !$0.isLoader } ?? candidates.last : candidates.last, nil)
+    // Mapped from where no opening was seen, or nothing but a loader opened: nobody can explain it.
+    return (main == nil ? candidates.last { !$0.isLoader } : nil, nil)
   }
 
   // MARK: - Found in /proc

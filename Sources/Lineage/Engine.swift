@@ -32,6 +32,7 @@ public struct Engine {
   var halfSeen: [HalfSeenBirth] = []
   /// The last number each CPU gave to a message of the connector's.
   var sequences: [UInt32: UInt32] = [:]
+  var acknowledgements = 0
   var nextSession: Int64
   var nextProcess: Int64
   /// Processes of sessions of an earlier run of the service in this boot, by pid.
@@ -45,6 +46,9 @@ public struct Engine {
   var batch = BatchEnd(lower: 0, upper: 0, wall: 0, boot: 0, emptied: 0)
   var timeline: [LineageEvent] = []
   var observed: [ObservedProcess] = []
+  /// What was found wrong with the journal's bytes: who, and what.
+  var troubles: [(source: String, reason: String)] = []
+  var hasForeignAcknowledgement = false
   /// Whether the queue reported an overflow.
   var hasOverflowed = false
   /// Whether `observed` is the scan at the start of a run, before which nothing was seen.
@@ -160,6 +164,7 @@ public struct Engine {
     for entry in watched { note(entry) }
     for loss in losses { note(loss) }
     noteOverflow()
+    noteTroubles()
     adoptObserved()
     learnDirectories(&oracle)
     nameExecutables(&oracle)
@@ -223,6 +228,19 @@ public struct Engine {
 
   mutating func incident(_ kind: String, _ detail: String) {
     findings.append(.incident(Incident(time: wall(batch.upper), kind: kind, detail: detail)))
+  }
+
+  private mutating func noteTroubles() {
+    for trouble in troubles {
+      findings.append(.gap(Gap(time: span, source: trouble.source, reason: trouble.reason, fileSystem: nil)))
+    }
+    troubles.removeAll(keepingCapacity: true)
+    if hasForeignAcknowledgement {
+      incident(
+        "connector-acknowledgement",
+        "somebody asked the process connector to start or stop: it may have been silent for a while")
+      hasForeignAcknowledgement = false
+    }
   }
 
   /// A loss runs from "last seen empty before" to "next seen empty after": most of what was lost came later than

@@ -105,24 +105,31 @@ struct FilterOptions: ParsableArguments {
   var limit: Int?
 
   func filter() throws(Failure) -> Filter {
-    var filter = Filter()
-    if let path {
-      do { filter.path = try PathPattern(path) } catch {
-        throw .usage("--path \(path): not a pattern (\(error))", hint: "** stands for any number of directories")
-      }
-    }
+    var filter = try Filter(path: path, op: op, from: from, to: to, limit: limit)
     filter.session = session
     filter.developer = developer
     filter.project = project.map { RawPath($0) }
-    filter.kind = try operationKind(op)
+    return filter
+  }
+}
+
+extension Filter {
+  /// A filter from what was typed.
+  init(path: String?, op: String, from: String?, to: String?, limit: Int?) throws(Failure) {
+    self.init()
+    if let path {
+      do { self.path = try PathPattern(path) } catch {
+        throw .usage("--path \(path): not a pattern (\(error))", hint: "** stands for any number of directories")
+      }
+    }
+    kind = try operationKind(op)
     if from != nil || to != nil {
-      filter.time = Interval(
+      time = Interval(
         from: try from.map { text throws(Failure) in try moment(text, option: "--from") } ?? .distantPast,
         to: try to.map { text throws(Failure) in try moment(text, option: "--to") } ?? .distantFuture)
     }
     if let limit, limit < 1 { throw .usage("--limit \(limit): less than one", hint: "leave it out for all") }
-    filter.limit = limit
-    return filter
+    self.limit = limit
   }
 }
 

@@ -1,9 +1,11 @@
 // Descriptors that another process opened.
 #include "actions.h"
 
+#include <linux/aio_abi.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static int map_inherited(const struct job *job) {
@@ -12,6 +14,22 @@ static int map_inherited(const struct job *job) {
   char first = page[0];
   if (job->number & PROT_WRITE) page[0] = first;
   return 0;
+}
+
+static int read_async(int fd) {
+  aio_context_t context = 0;
+  char bytes[64];
+  struct iocb request, *list = &request;
+  struct io_event event;
+  memset(&request, 0, sizeof request);
+  request.aio_lio_opcode = IOCB_CMD_PREAD;
+  request.aio_fildes = (uint32_t)fd;
+  request.aio_buf = (uint64_t)(uintptr_t)bytes;
+  request.aio_nbytes = sizeof bytes;
+  TRY(syscall(SYS_io_setup, 1, &context));
+  TRY(syscall(SYS_io_submit, context, 1, &list));
+  TRY(syscall(SYS_io_getevents, context, 1, 1, &event, NULL));
+  return event.res > 0 ? 0 : event.res < 0 ? (int)-event.res : ENODATA;
 }
 
 static int send_descriptor(int socket, int fd) {
@@ -75,6 +93,7 @@ int act_descriptor(Action action, const struct job *job) {
   switch (action) {
     case ActionReadInherited: TRY(read(job->descriptor, bytes, sizeof bytes)); return 0;
     case ActionMapInherited: return map_inherited(job);
+    case ActionReadAsync: return read_async(job->descriptor);
     case ActionReceiveAndRead: return pass(job);
     case ActionHolderCloses: return holder_closes(job);
     default: return EINVAL;

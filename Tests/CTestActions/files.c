@@ -77,6 +77,16 @@ static int reopen(const char *name) {
   return read_and_close(fd);
 }
 
+static int read_move_read(const char *name, const char *other) {
+  char path[64];
+  int failed;
+  snprintf(path, sizeof path, "%s/a", name);
+  if ((failed = act_read_name(path))) return failed;
+  TRY(rename(name, other));
+  snprintf(path, sizeof path, "%s/a", other);
+  return act_read_name(path);
+}
+
 static int by_handle(const char *name) {
   struct {
     struct file_handle handle;
@@ -134,12 +144,14 @@ int act_file(Action action, const struct job *job) {
     case ActionCopyRange: return copy(action, name, other);
     case ActionSplice: return to_pipe(name);
     case ActionTruncate: TRY(truncate(name, 1)); return 0;
+    case ActionReadMoveRead: return read_move_read(name, other);
     case ActionTemporary: return temporary(other);
     case ActionLink: TRY(link(name, other)); return 0;
     case ActionRename: TRY(rename(name, other)); return 0;
     case ActionExchange: TRY(renameat2(AT_FDCWD, name, AT_FDCWD, other, RENAME_EXCHANGE)); return 0;
     case ActionMakeDirectory: TRY(mkdir(name, 0755)); return 0;
     case ActionUnlink: TRY(unlink(name)); return 0;
+    case ActionRemoveDirectory: TRY(rmdir(name)); return 0;
     case ActionReopen: return reopen(name);
     case ActionOpenHandle: return by_handle(name);
     case ActionLookAt: return look_at(name, other);

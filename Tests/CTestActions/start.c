@@ -22,7 +22,9 @@ int act_start(
   pid_t pid = fork();
   if (pid < 0) return -errno;
   if (pid > 0) return pid;
-  if (chdir(directory) < 0) _exit(errno);
+  // What a program run by the child prints is nobody's business.
+  int nowhere = open("/dev/null", O_WRONLY);
+  if (nowhere < 0 || dup2(nowhere, STDOUT_FILENO) < 0 || chdir(directory) < 0) _exit(errno);
   if (action < ActionRing) _exit(act_file(action, &job));
   if (action == ActionRing) _exit(act_ring(&job));
   if (action < ActionExecute) _exit(act_descriptor(action, &job));

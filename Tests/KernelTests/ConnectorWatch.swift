@@ -5,7 +5,9 @@ import LinuxKernel
 struct ConnectorWatch {
   private let connector: ProcessConnector
 
-  init() throws { connector = try ProcessConnector(receiveBuffer: 1 << 23) }
+  init(receiveBuffer: Int32 = 1 << 23) throws {
+    connector = try ProcessConnector(receiveBuffer: receiveBuffer)
+  }
 
   /// Everything that waits.
   func drain() throws -> [ConnectorRecord] {

@@ -60,12 +60,12 @@ struct FileWatch {
       let count: Int
       do {
         count = try unsafe buffer.withUnsafeMutableBytes { unsafe try group.descriptor.read(into: $0) }
-      } catch Errno.wouldBlock {
+      } catch let error as Errno where error == .wouldBlock {
         return sightings
       }
-      let bytes = unsafe buffer.span.bytes
+      let bytes = unsafe buffer.span.bytes.extracting(0..<count)
       var offset = 0
-      while offset < count, let record = try FanotifyRecord.next(in: bytes.extracting(0..<count), at: &offset) {
+      while let record = try FanotifyRecord.next(in: bytes, at: &offset) {
         sightings.append(Sighting(record, in: bytes))
       }
     }
@@ -76,9 +76,13 @@ struct FileWatch {
 
   /// The same, made one: the bits of all events about files called `name`, or about any file.
   func mask(of pid: Int32, name: String? = nil) throws -> FanotifyMask {
-    try read(of: pid).filter { name == nil || $0.name == name }
-      .reduce(into: FanotifyMask()) { $0.formUnion($1.mask) }
+    try read(of: pid).filter { name == nil || $0.name == name }.mask
   }
+}
+
+extension Sequence<Sighting> {
+  /// The bits of all of them.
+  var mask: FanotifyMask { reduce(into: FanotifyMask()) { $0.formUnion($1.mask) } }
 }
 
 extension DecodedHandle {

@@ -75,7 +75,7 @@ extension KernelFacts {
       let sighting = try #require(sightings.first { $0.target == old })
       #expect(sighting.mask == .attribute && sighting.name.isEmpty && sighting.directory == nil)
       #expect(!sightings.contains { $0.mask.contains(.delete) })
-      _ = holder.release()
+      withExtendedLifetime(holder) {}
     }
 
     @Test("mkdir's CREATE carries the new directory's identity")
@@ -99,7 +99,23 @@ extension KernelFacts {
     func handle() throws {
       let pid = try Child.run(.openHandle, in: scratch)
       let identity = try #require(try DecodedHandle(path: scratch("a")))
-      #expect(try watch.read(of: pid).allSatisfy { $0.target == identity })
+      let sightings = try watch.read(of: pid)
+      #expect(sightings.mask.isSuperset(of: [.open, .access]))
+      #expect(sightings.allSatisfy { $0.target == identity })
+    }
+
+    @Test("a directory's handle tells its present path, raising nothing, and ESTALE when it is gone")
+    func resolution() throws {
+      try scratch.makeDirectory("d")
+      let handle = try FileHandle(path: Array(scratch("d").utf8))
+      // Not O_PATH: open_by_handle_at refuses one with EBADF.
+      let root = try OwnedDescriptor.open(scratch.path, .directory)
+      try Child.run(.rename, in: scratch, "d", "e")
+      _ = try watch.read()
+      #expect(try path(of: handle.open(mount: root)) == Array(scratch("e").utf8))
+      #expect(try watch.read().isEmpty)
+      try Child.run(.removeDirectory, in: scratch, "e")
+      #expect(throws: Errno.staleHandle) { _ = try handle.open(mount: root) }
     }
 
     @Test("unlink raises DELETE with the name and the identity that is gone")

@@ -17,7 +17,7 @@ final class TaskWatch {
   /// How many records the kernel says it dropped.
   private(set) var lost: UInt64 = 0
 
-  init(bytes: Int = 1 << 20) throws {
+  init(bytes: Int = 1 << 22) throws {
     rings = try Procfs.onlineCPUs().map { try PerfTaskRing(cpu: $0, bytes: bytes) }
   }
 
@@ -25,7 +25,7 @@ final class TaskWatch {
   @discardableResult
   func drain() throws -> [Seen] {
     var all: [Seen] = []
-    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
     for ring in rings {
       while true {
         let (count, _) = unsafe buffer.withUnsafeMutableBytes { unsafe ring.take(into: $0) }
@@ -68,7 +68,9 @@ extension TaskWatch.Seen {
   /// The process whose execve it tells of.
   var executed: Int32? { if case .exec(let pid, _) = body { pid } else { nil } }
   /// The thread whose end it tells of.
-  var exited: (pid: Int32, thread: Int32)? { if case .exit(let pid, let tid) = body { (pid, tid) } else { nil } }
+  var exited: (pid: Int32, thread: Int32)? {
+    if case .exit(let pid, let thread) = body { (pid, thread) } else { nil }
+  }
   /// The new process, not thread, that it tells of.
   var forked: (child: Int32, parent: Int32)? {
     if case .fork(let child, _, let parent, _) = body, child != parent { (child, parent) } else { nil }

@@ -85,7 +85,9 @@ struct PathPatternTests {
       #expect(try PathPattern(pattern).matches(path) == !isSlash)
     }
     #expect(try PathPattern("/**").matches(path))
-    if !isSlash { #expect(try PathPattern("/a{x}b").captures(RawPath([0x2f, 0x61, byte, 0x62]))?["x"] == [byte]) }
+    if !isSlash {
+      #expect(try PathPattern("/a{x}b").captures(RawPath([0x2f, 0x61, byte, 0x62]))?["x"] == [byte])
+    }
   }
 
   @Test("a path never acts as a pattern", arguments: ["/*", "/**", "/?", "/{a}", "/\\a", "/[a-z]"])
@@ -121,7 +123,9 @@ struct PathPatternTests {
   func oracle(seed: Int) throws {
     var random = Random(seed: seed)
     func some(_ of: [String], _ upTo: Int) -> [String] {
-      (0..<Int.random(in: 0...upTo, using: &random)).map { _ in of[Int.random(in: 0..<of.count, using: &random)] }
+      (0..<Int.random(in: 0...upTo, using: &random)).map { _ in
+        of[Int.random(in: 0..<of.count, using: &random)]
+      }
     }
     let pattern = some(["a", "b", "*", "**", "?", "a*"], 5)
     let path = some(["a", "b", "ab"], 6)

@@ -5,7 +5,8 @@ struct RawPathTests {
   @Test(
     "a path splits at its last slash",
     arguments: [
-      ("/a/b", "/a", "b"), ("/a", "/", "a"), ("/", nil, ""), ("a", nil, "a"), ("", nil, ""), ("a/b", "a", "b"),
+      ("/a/b", "/a", "b"), ("/a", "/", "a"), ("/", nil, ""), ("a", nil, "a"), ("", nil, ""),
+      ("a/b", "a", "b"),
       ("/a/", "/a", ""), ("//", "/", ""), ("/a//b", "/a/", "b"), ("./x", ".", "x"),
     ] as [(String, String?, String)])
   func split(path: String, parent: String?, last: String) {
@@ -13,7 +14,8 @@ struct RawPathTests {
     #expect(Array(RawPath(path).lastComponent) == Array(last.utf8))
   }
 
-  @Test("walking up from any absolute path ends at the root", arguments: ["/a/b/c", "/", "//x", "/a/", "/a//b"])
+  @Test(
+    "walking up from any absolute path ends at the root", arguments: ["/a/b/c", "/", "//x", "/a/", "/a//b"])
   func walkUp(path: String) {
     var at = RawPath(path)
     for _ in 0...path.utf8.count {
@@ -72,7 +74,8 @@ struct RawPathTests {
     #expect(once.lexicallyNormal == once)
   }
 
-  @Test("what is not absolute, or holds a NUL, has no normal form", arguments: ["", "a", "./a", "../a", "/a\0b"])
+  @Test(
+    "what is not absolute, or holds a NUL, has no normal form", arguments: ["", "a", "./a", "../a", "/a\0b"])
   func noNormal(typed: String) {
     #expect(RawPath(typed).lexicallyNormal == nil)
   }

@@ -65,7 +65,9 @@ struct RawPathTextTests {
 
   @Test(
     "a malformed escape is refused, not guessed",
-    arguments: ["\\", "a\\", "\\x", "\\x1", "\\n", "\\xg0", "\\x0g", "\\X41", "\\\\", "/a\\x4", "\\x-1", "\\x +"])
+    arguments: [
+      "\\", "a\\", "\\x", "\\x1", "\\n", "\\xg0", "\\x0g", "\\X41", "\\\\", "/a\\x4", "\\x-1", "\\x +",
+    ])
   func malformed(text: String) {
     #expect(RawPath(escaped: text) == nil)
   }

@@ -1,8 +1,8 @@
 internal import LinuxKernel
 public import Testing
 
-/// Needs the real kernel's privileged interfaces: skipped without root, and failed instead of skipped where the
-/// environment has ALIBI_REQUIRE_KERNEL.
+/// Needs the real kernel's privileged interfaces: skipped without root, and failed instead of skipped where
+/// the environment has ALIBI_REQUIRE_KERNEL.
 public struct KernelTrait: SuiteTrait, TestTrait {
   /// Nested suites need root as well.
   public var isRecursive: Bool { true }

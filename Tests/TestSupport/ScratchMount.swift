@@ -13,6 +13,12 @@ public final class ScratchMount {
     self.path = path
   }
 
+  /// A bind mount of the directory `source`.
+  public init(binding source: String, on path: String) throws {
+    guard unsafe mount(source, path, "none", UInt(MS_BIND), nil) == 0 else { throw Errno(rawValue: errno) }
+    self.path = path
+  }
+
   /// Takes it away now.
   public func unmount() throws {
     guard unsafe umount2(path, 0) == 0 else { throw Errno(rawValue: errno) }

@@ -12,6 +12,13 @@ public final class Subprocess {
     public var output: String
     /// What it wrote to standard error.
     public var errors: String
+
+    /// An outcome of these parts.
+    public init(status: Int32, output: String, errors: String) {
+      self.status = status
+      self.output = output
+      self.errors = errors
+    }
   }
 
   /// The process.
@@ -30,14 +37,22 @@ public final class Subprocess {
     unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     unsafe posix_spawn_file_actions_adddup2(&actions, output.raw, 1)
     unsafe posix_spawn_file_actions_adddup2(&actions, errors.raw, 2)
+    // A thread of Swift's concurrency blocks signals, which the program would inherit.
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe _ = posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     var vector = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
     var settings = unsafe (environment ?? [:]).map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
     defer { unsafe (vector + settings).forEach { unsafe free($0) } }
     var pid: Int32 = 0
     let error =
       unsafe environment == nil
-      ? posix_spawn(&pid, program, &actions, nil, &vector, environ)
-      : posix_spawn(&pid, program, &actions, nil, &vector, &settings)
+      ? posix_spawn(&pid, program, &actions, &attributes, &vector, environ)
+      : posix_spawn(&pid, program, &actions, &attributes, &vector, &settings)
     guard error == 0 else { throw Errno(rawValue: error) }
     self.pid = pid
   }

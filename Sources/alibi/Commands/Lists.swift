@@ -95,13 +95,8 @@ struct Timeline: ParsableCommand {
 
   func run() throws {
     let store = try common.store()
-    var options = FilterOptions()
-    options.session = session
-    options.path = path
-    options.op = op
-    options.from = from
-    options.to = to
-    options.limit = limit
+    var filter = try Filter(path: path, op: op, from: from, to: to, limit: limit)
+    filter.session = session
     // A barrier, so that what has just happened is there.
     if let run = try store.runs().last, run.ended == nil { _ = ServiceClient(run).barrier() }
     var known = Filter()
@@ -109,7 +104,7 @@ struct Timeline: ParsableCommand {
     guard try !store.sessions(known).isEmpty else {
       throw Failure.usage("no session is called \(session)", hint: "`alibi sessions` lists them")
     }
-    let rows = try store.accesses(try options.filter())
+    let rows = try store.accesses(filter)
     if common.json { return try Output.json(rows.map(JsonAccess.init)) }
     guard !rows.isEmpty else { return try Output.write("the session has no such access") }
     try Output.write(AccessTable.text(rows))

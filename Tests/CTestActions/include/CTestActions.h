@@ -17,12 +17,14 @@ typedef enum __attribute__((enum_extensibility(closed))) Action : int32_t {
   ActionSplice,       // splice from name into a pipe
   ActionCopyRange,    // copy_file_range from name to other
   ActionTruncate,     // truncate(2), no open
+  ActionReadMoveRead, // reads name/a, renames name to other, reads other/a
   ActionTemporary,    // O_TMPFILE, write, linkat as other
   ActionLink,
   ActionRename,
   ActionExchange,
   ActionMakeDirectory,
   ActionUnlink,
+  ActionRemoveDirectory,
   ActionReopen,       // O_PATH, then open of /proc/self/fd/N, read
   ActionOpenHandle,   // name_to_handle_at, open_by_handle_at, read
   ActionLookAt,       // O_PATH, stat, access, readlink of other, getxattr
@@ -31,6 +33,7 @@ typedef enum __attribute__((enum_extensibility(closed))) Action : int32_t {
   // Descriptors
   ActionReadInherited,  // reads `descriptor`
   ActionMapInherited,   // maps `descriptor` and touches the page; number: PROT_*
+  ActionReadAsync,      // reads `descriptor` by libaio's system calls
   ActionReceiveAndRead, // a second child (note 0) gets the open file over SCM_RIGHTS and reads it
   ActionHolderCloses,   // a second child (note 0) outlives the opener and closes
   // Processes

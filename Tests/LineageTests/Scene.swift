@@ -1,0 +1,278 @@
+import Journal
+import Records
+import Rules
+
+@testable import Lineage
+
+/// Writes what the kernel would have said, batch by batch, and runs it through an engine.
+struct Scene {
+  static let fileSystem: UInt64 = 0xfeed
+  static let device: UInt64 = 8 << 32 | 1
+  static let ownPid: Int32 = 4_000_000
+
+  /// A directory the oracle knows by its inode.
+  var paths: [UInt64: String] = [2: "/", 10: "/usr/bin", 11: "/home/u/.local/share/claude/versions", 12: "/home/u/proj"]
+  var facts: [Int32: SessionFacts] = [:]
+  var environments: [Int32: [String]] = [:]
+  var engine: Engine
+  var findings: [Finding] = []
+  var covered: [Interval] = []
+  private var entries: [UInt8] = []
+  private(set) var now: UInt64 = 1_000_000_000
+  private var sequence: UInt32 = 0
+
+  init(
+    survivors: [Engine.Survivor] = [], processes: [ObservedProcess]? = nil, perf: Bool = true,
+    connector: Bool = false
+  ) throws {
+    engine = Engine(
+      rules: try AgentRules(documents: [RuleDocument(name: "claude.yaml", bytes: Array(Self.rules.utf8))]),
+      firstSession: 1, firstProcess: 1, survivors: survivors)
+    add(
+      RunEntry(
+        bootID: Array("boot".utf8), host: Array("host".utf8), ownPid: Self.ownPid, monotonic: now - 1,
+        wall: now, boot: now, hasPerf: perf, hasConnector: connector))
+    add(
+      FileSystemEntry(
+        fileSystem: Self.fileSystem, device: Self.device, type: Array("ext4".utf8), mountPoint: Array("/".utf8),
+        watching: .identity, reason: "", time: now - 1))
+    for process in processes ?? [Self.process(1, parent: 0, "/sbin/init"), Self.process(100, parent: 1, "/usr/bin/bash")] {
+      add(process)
+    }
+    try batch()
+  }
+
+  static let rules = """
+    agent: claude-code
+    title: Claude Code
+    executables:
+      - "**/claude/versions/{version}"
+    interpreters:
+      - programs: [node]
+        scripts: ["**/@anthropic-ai/claude-code/cli.js"]
+    session-files:
+      - "**/sessions/{pid}.json"
+      - "**/projects/*/{conversation}.jsonl"
+    classes:
+      - class: tool-shell
+        environment: {AI_AGENT: "*_agent"}
+    """
+
+  static func process(_ pid: Int32, parent: Int32, _ executable: String, startedAt: UInt64 = 500) -> ObservedProcess {
+    ObservedProcess(
+      pid: pid, parent: parent, threads: 1, startedAt: startedAt, executable: Array(executable.utf8), script: [],
+      time: 999_000_000)
+  }
+
+  // MARK: - What the kernel says
+
+  private mutating func add(_ value: some JournalValue) { add(value.payload, type(of: value).kind) }
+
+  private mutating func add(_ payload: [UInt8], _ kind: EntryKind) {
+    var writer = ByteWriter()
+    writer.write(UInt32(payload.count))
+    writer.write(kind.rawValue)
+    writer.write(UInt16(0))
+    writer.write(UInt64(0))
+    let padding = EntryHeader.room(payload.count) - EntryHeader.size - payload.count
+    entries += writer.bytes + payload + [UInt8](repeating: 0, count: padding)
+  }
+
+  @discardableResult
+  private mutating func tick() -> UInt64 {
+    now += 1000
+    return now
+  }
+
+  private mutating func perf(_ type: UInt32, misc: UInt16 = 0, _ body: (inout ByteWriter) -> Void) {
+    var writer = ByteWriter()
+    body(&writer)
+    var content = writer.bytes
+    content += [UInt8](repeating: 0, count: (8 - content.count % 8) % 8)
+    var record = ByteWriter()
+    record.write(type)
+    record.write(misc)
+    record.write(UInt16(8 + content.count + 24))
+    var trailer = ByteWriter()
+    trailer.write(UInt64(0))
+    trailer.write(tick())
+    trailer.write(UInt64(0))
+    add(record.bytes + content + trailer.bytes, .perf)
+  }
+
+  mutating func fork(_ parent: Int32, _ child: Int32) { fork(parent, child, thread: child) }
+
+  mutating func fork(_ parent: Int32, _ child: Int32, thread: Int32) {
+    perf(7) {
+      $0.write(child)
+      $0.write(parent)
+      $0.write(thread)
+      $0.write(parent)
+      $0.write(UInt64(0))
+    }
+  }
+
+  mutating func exit(_ pid: Int32, thread: Int32? = nil) {
+    perf(4) {
+      $0.write(pid)
+      $0.write(Int32(1))
+      $0.write(thread ?? pid)
+      $0.write(Int32(1))
+      $0.write(UInt64(0))
+    }
+  }
+
+  mutating func lostPerf() {
+    add(LossEntry(source: .perf, from: now, to: now + 1000, count: 3, reason: "task records lost"))
+  }
+
+  /// A committed exec without its opening, and what it maps first.
+  mutating func commit(_ pid: Int32, maps inode: UInt64?) {
+    perf(3, misc: 0x2000) {
+      $0.write(pid)
+      $0.write(pid)
+      $0.write(UInt64(0))
+    }
+    if let inode { map(pid, inode, "/program", executable: true) }
+  }
+
+  mutating func map(
+    _ pid: Int32, _ inode: UInt64, _ path: String, executable: Bool = false, writable: Bool = false,
+    device: UInt64 = Scene.device
+  ) {
+    perf(10) {
+      $0.write(pid)
+      $0.write(pid)
+      for _ in 0..<3 { $0.write(UInt64(4096)) }
+      $0.write(UInt32(device >> 32))
+      $0.write(UInt32(truncatingIfNeeded: device))
+      $0.write(inode)
+      $0.write(UInt64(7))
+      $0.write(UInt32(1 | (executable ? 4 : 0) | (writable ? 2 : 0)))
+      $0.write(UInt32(writable ? 1 : 2))
+      for byte in Array(path.utf8) + [0] { $0.write(byte) }
+    }
+  }
+
+  /// An execve as the kernel tells it: opening for execution, commit, first mapping.
+  mutating func exec(_ pid: Int32, _ directory: UInt64, _ name: String, inode: UInt64) {
+    event(0x1020, pid, directory, name, inode)
+    commit(pid, maps: inode)
+  }
+
+  mutating func connectorFork(_ parent: Int32, _ child: Int32, skipping: UInt32 = 0) {
+    sequence += 1 + skipping
+    var writer = ByteWriter()
+    for field in [UInt32(76), 0, 0, 0] { writer.write(field) }
+    for field in [UInt32(1), 1, sequence, 0] { writer.write(field) }
+    writer.write(UInt16(40))
+    writer.write(UInt16(0))
+    writer.write(UInt32(1))
+    writer.write(UInt32(0))
+    writer.write(tick())
+    for field in [parent, parent, child, child] { writer.write(field) }
+    writer.write(UInt64(0))
+    add(writer.bytes, .connector)
+  }
+
+  /// A fanotify event. Bits as in linux/fanotify.h.
+  mutating func event(
+    _ mask: UInt64, _ pid: Int32, _ directory: UInt64?, _ name: String, _ inode: UInt64?,
+    to: (directory: UInt64, name: String)? = nil
+  ) {
+    var infos: [UInt8] = []
+    if let directory { infos += Self.info(mask & 0x1000_0000 != 0 ? 10 : 2, directory, name) }
+    if let to { infos += Self.info(12, to.directory, to.name) }
+    if let inode { infos += Self.info(1, inode, nil) }
+    var writer = ByteWriter()
+    writer.write(UInt32(24 + infos.count))
+    writer.write(UInt8(3))
+    writer.write(UInt8(0))
+    writer.write(UInt16(24))
+    writer.write(mask)
+    writer.write(Int32(-1))
+    writer.write(pid)
+    add(writer.bytes + infos, .fanotify)
+  }
+
+  private static func info(_ type: UInt8, _ inode: UInt64, _ name: String?) -> [UInt8] {
+    var tail = ByteWriter()
+    tail.write(fileSystem)
+    tail.write(UInt32(8))
+    tail.write(Int32(1))
+    tail.write(UInt32(inode))
+    tail.write(UInt32(7))
+    var bytes = tail.bytes
+    if let name { bytes += Array(name.utf8) + [0] }
+    bytes += [UInt8](repeating: 0, count: (4 - bytes.count % 4) % 4)
+    return [type, 0, UInt8((bytes.count + 4) & 0xff), UInt8((bytes.count + 4) >> 8)] + bytes
+  }
+
+  mutating func read(_ pid: Int32, _ name: String, _ inode: UInt64, in directory: UInt64 = 12) {
+    event(0x31, pid, directory, name, inode)
+  }
+
+  mutating func overflow() { event(0x4000, 0, nil, "", nil) }
+
+  mutating func observe(_ process: ObservedProcess) { add(process) }
+
+  // MARK: - Batches
+
+  /// Ends the batch. `empty` tells whether the queue was seen empty at its end.
+  mutating func batch(empty: Bool = true, flush: Bool = true) throws {
+    let lower = covered.last.map { UInt64($0.to.nanoseconds) } ?? now - 1
+    let upper = tick()
+    add(BatchEnd(lower: lower, upper: upper, wall: upper, boot: upper, emptied: empty ? upper : 0))
+    var oracle = SceneOracle(scene: self)
+    let outcome = try engine.process(RecordedBatch(entries), oracle: &oracle, flush: flush)
+    entries = []
+    findings += outcome.findings
+    if let interval = outcome.covered { covered.append(interval) }
+  }
+
+  // MARK: - What came of it
+
+  var sessions: [Session] {
+    findings.compactMap { if case .session(let session) = $0 { session } else { nil } }
+  }
+
+  var accesses: [Access] {
+    findings.compactMap { if case .access(let access) = $0 { access } else { nil } }
+  }
+
+  var gaps: [Gap] {
+    findings.compactMap { if case .gap(let gap) = $0 { gap } else { nil } }
+  }
+
+  var incidents: [String] {
+    findings.compactMap { if case .incident(let incident) = $0 { incident.kind } else { nil } }
+  }
+
+  var names: [NameChange] {
+    findings.compactMap { if case .name(let name) = $0 { name } else { nil } }
+  }
+
+  var labels: [ConversationLabel] {
+    findings.compactMap { if case .conversation(let label) = $0 { label } else { nil } }
+  }
+
+  var ended: [Int64] {
+    findings.compactMap { if case .sessionEnded(let id, _) = $0 { id } else { nil } }
+  }
+
+  func accesses(_ path: String) -> [Access] { accesses.filter { $0.path == RawPath(path) } }
+}
+
+struct SceneOracle: Oracle {
+  let scene: Scene
+
+  mutating func answer(_ question: Question) -> Answer {
+    switch question {
+    case .directory(_, _, let handle):
+      let inode = UInt64(handle[0]) | UInt64(handle[1]) << 8
+      return .directory(scene.paths[inode].map { Array($0.utf8) })
+    case .facts(let pid): return .facts(scene.facts[pid])
+    case .environment(let pid): return .environment((scene.environments[pid] ?? []).map { Array($0.utf8) })
+    }
+  }
+}

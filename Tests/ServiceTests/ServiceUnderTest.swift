@@ -1,0 +1,174 @@
+import Foundation
+import LinuxKernel
+import TestSupport
+import Testing
+
+/// Where the built programs and the repository are.
+enum Place {
+  static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().path
+  static let programs =
+    environment("ALIBI_BIN_DIR")
+    ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
+  static var actor: String { programs + "/alibi-actor" }
+}
+
+/// A service of the test's own: its own state, its own socket, stopped when the value goes.
+final class ServiceUnderTest {
+  let state: String
+  let run: String
+  let rules: String
+  private let scratch: ScratchDirectory
+  private(set) var process: Subprocess
+
+  /// Starts a service and waits until it captures.
+  init(rules: String = Place.repository + "/rules") throws {
+    scratch = try ScratchDirectory(in: "/tmp")
+    state = scratch("state")
+    run = scratch("run")
+    self.rules = rules
+    process = try Self.launch(state, run, rules)
+    try waitUntilReady()
+  }
+
+  private static func launch(_ state: String, _ run: String, _ rules: String) throws -> Subprocess {
+    try Subprocess(
+      Place.programs + "/alibid", ["--state", state, "--run", run, "--rules", rules, "--log-level", "info"])
+  }
+
+  private func waitUntilReady() throws {
+    try eventually("the service captures") {
+      FileManager.default.fileExists(atPath: run + "/alibid.sock") && alibi("status").status == 0
+    }
+  }
+
+  /// Ends the service in an orderly way and returns what it left.
+  func stop() throws -> Subprocess.Outcome {
+    process.signal(SIGTERM)
+    return try process.finish()
+  }
+
+  func kill() throws {
+    process.signal(SIGKILL)
+    _ = try process.finish()
+  }
+
+  func restart() throws {
+    process = try Self.launch(state, run, rules)
+    try waitUntilReady()
+  }
+
+  @discardableResult
+  func alibi(_ arguments: String...) -> Subprocess.Outcome { alibi(arguments) }
+
+  func alibi(_ arguments: [String]) -> Subprocess.Outcome {
+    do {
+      return try Subprocess.run(Place.programs + "/alibi", arguments + ["--state", state])
+    } catch {
+      Issue.record("alibi cannot be run: \(error)")
+      return Subprocess.Outcome(status: -1, output: "", errors: "\(error)")
+    }
+  }
+
+  func json(_ arguments: String...) throws -> Any {
+    let outcome = alibi(arguments + ["--json"])
+    return try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+  }
+
+  func prove(_ target: String, from: String, _ more: String...) -> Subprocess.Outcome {
+    alibi(["prove", target, "--from", from] + more)
+  }
+
+  /// The records of a path; a barrier first, so that what has happened is there.
+  func accesses(_ path: String) throws -> [Record] {
+    alibi("prove", "/", "--from", "-1s")
+    let escaped = path.map { "\\*?{".contains($0) ? "\\\($0)" : "\($0)" }.joined()
+    let outcome = alibi("accesses", "--json", "--path", escaped)
+    return try JSONDecoder().decode([Record].self, from: Data(outcome.output.utf8))
+  }
+
+  func sessions() throws -> [SessionRecord] {
+    alibi("prove", "/", "--from", "-1s")
+    return try JSONDecoder().decode([SessionRecord].self, from: Data(alibi("sessions", "--json").output.utf8))
+  }
+
+  struct Record: Decodable {
+    var id: Int
+    var session: String?
+    var conversation: String?
+    var agent: String?
+    var op: [String]
+    var path: String?
+    var path_base64: String?
+    var exe: String?
+    var pid: Int32?
+    var attribution: String
+  }
+
+  struct SessionRecord: Decodable {
+    struct Conversation: Decodable {
+      var id: String
+    }
+    var session: String
+    var agent: String
+    var version: String?
+    var started: String
+    var ended: String?
+    var parent: String?
+    var relation: String?
+    var joined_late: Bool
+    var project: String?
+    var working_directory: String?
+    var sha256: String?
+    var conversations: [Conversation]
+  }
+}
+
+/// A program launched like the agent, that does what a script says: a shell where the native installer puts it.
+struct StandInAgent {
+  let home: ScratchDirectory
+  let program: String
+
+  init() throws {
+    home = try ScratchDirectory(in: "/tmp")
+    for directory in [".local", ".local/share", ".local/share/claude", ".local/share/claude/versions", "work"] {
+      try home.makeDirectory(directory)
+    }
+    try home.copyProgram("/bin/bash", as: ".local/share/claude/versions/9.9.9")
+    program = home(".local/share/claude/versions/9.9.9")
+  }
+
+  /// A file for the agent, or somebody, to touch.
+  func file(_ name: String, _ text: String = "secret\n") throws -> String {
+    try home.write("work/" + name, text)
+    return home("work/" + name)
+  }
+
+  /// Runs the agent. A second command keeps the shell from executing the first in its own place.
+  @discardableResult
+  func run(_ script: String) throws -> Subprocess.Outcome {
+    try Subprocess.run(program, ["-c", script + "\n:"])
+  }
+}
+
+/// Now, as the commands take it.
+func now() -> String {
+  let time = Clock.wall.now
+  let formatter = ISO8601DateFormatter()
+  formatter.formatOptions = [.withInternetDateTime]
+  let whole = formatter.string(from: Date(timeIntervalSince1970: Double(time / 1_000_000_000)))
+  let fraction = String(1_000_000_000 + time % 1_000_000_000).dropFirst()
+  return whole.dropLast() + "." + fraction + "Z"
+}
+
+/// Waits until something is so; an issue when it is not within a quarter of a minute.
+func eventually(
+  _ what: String, location: SourceLocation = #_sourceLocation, _ condition: () throws -> Bool
+) throws {
+  let deadline = Clock.monotonic.now + 15_000_000_000
+  while Clock.monotonic.now < deadline {
+    if try condition() { return }
+    Thread.sleep(forTimeInterval: 0.05)
+  }
+  Issue.record("never came true: \(what)", sourceLocation: location)
+}

@@ -1,0 +1,194 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ServiceTests {
+  @Suite(.serialized)
+  struct VerdictTests {
+    @Test("the main job: ACCESSED with the record, NOT ACCESSED, and NOT PROVEN once the service has stopped")
+    func mainJob() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let touched = try agent.file("touched.csv")
+      let untouched = try agent.file("untouched.csv")
+      let from = now()
+      try agent.run("read line < \(touched)")
+      let accessed = service.prove(touched, from: from)
+      #expect(accessed.status == 1)
+      #expect(accessed.output.hasPrefix("ACCESSED\n"))
+      #expect(accessed.output.contains("9.9.9["))
+      let not = service.prove(untouched, from: from)
+      #expect(not.status == 0, "\(not.output)")
+      #expect(not.output.hasPrefix("NOT ACCESSED\n"))
+      #expect(try service.stop().status == 0)
+      let later = service.prove(untouched, from: from, "--to", now())
+      #expect(later.status == 2)
+      #expect(later.output.contains("not capturing"))
+      let before = service.prove(untouched, from: from)
+      #expect(before.status == 0, "now is the last moment vouched for: \(before.output)")
+    }
+
+    @Test("a bystander's accesses are nobody's, on the same files at the same time")
+    func bystander() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let mine = try agent.file("mine.txt")
+      let yours = try agent.file("yours.txt")
+      let from = now()
+      let session = try Subprocess(agent.program, ["-c", "for i in 1 2 3 4 5; do read l < \(mine); sleep 0.1; done"])
+      for _ in 0..<5 { _ = try Subprocess.run("/bin/cat", [mine, yours]) }
+      _ = try session.finish()
+      #expect(service.prove(mine, from: from).status == 1)
+      #expect(service.prove(yours, from: from).status == 0)
+      #expect(try service.accesses(mine).allSatisfy { $0.session != nil && $0.exe == agent.program })
+    }
+
+    @Test("the kind of operation decides: read is not written, a rename over a file writes it")
+    func kinds() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let read = try agent.file("read.txt")
+      let replaced = try agent.file("replaced.txt")
+      let from = now()
+      try agent.run("read l < \(read); echo new > \(replaced).tmp; mv \(replaced).tmp \(replaced)")
+      #expect(service.prove(read, from: from, "--op", "read").status == 1)
+      #expect(service.prove(read, from: from, "--op", "write").status == 0)
+      #expect(service.prove(read, from: from, "--op", "exec").status == 0)
+      #expect(service.prove(replaced, from: from, "--op", "write").status == 1)
+      #expect(service.prove(agent.program, from: from, "--op", "exec").status == 1)
+    }
+
+    @Test("a directory answers for everything beneath it, a pattern for everything that matches")
+    func trees() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      try agent.home.makeDirectory("work/a")
+      try agent.home.makeDirectory("work/b")
+      let deep = try agent.file("a/deep.csv")
+      _ = try agent.file("b/other.csv")
+      let from = now()
+      try agent.run("read l < \(deep)")
+      #expect(service.prove(agent.home("work/a/"), from: from).status == 1)
+      #expect(service.prove(agent.home("work/b"), from: from).status == 0)
+      #expect(service.prove(agent.home("work/**/*.csv"), from: from, "--glob").status == 1)
+      #expect(service.prove(agent.home("work/**/*.tsv"), from: from, "--glob").status == 0)
+    }
+
+    @Test("a hard link, a rename by anybody and a moved directory are other names of the same target")
+    func names() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      try agent.home.makeDirectory("work/dir")
+      let linked = try agent.file("linked.txt")
+      let renamed = try agent.file("renamed.txt")
+      let moved = try agent.file("dir/moved.txt")
+      let work = agent.home("work")
+      _ = try Subprocess.run("/bin/ln", [linked, work + "/other-name"])
+      let from = now()
+      _ = try Subprocess.run("/bin/mv", [renamed, work + "/elsewhere.txt"])
+      _ = try Subprocess.run("/bin/mv", [work + "/dir", work + "/gone"])
+      try agent.run("read l < \(work)/other-name; read l < \(work)/elsewhere.txt; read l < \(work)/gone/moved.txt")
+      #expect(service.prove(linked, from: from).status == 1)
+      #expect(service.prove(renamed, from: from).status == 1)
+      #expect(service.prove(moved, from: from).status == 1)
+      #expect(service.prove(work + "/dir/", from: from).status == 1)
+    }
+
+    @Test("a question through a bind mount or a symbolic link is about the place behind it")
+    func otherWays() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      try agent.home.makeDirectory("work/data")
+      try agent.home.makeDirectory("bound")
+      let file = try agent.file("data/a.txt")
+      let mount = try ScratchMount(binding: agent.home("work/data"), on: agent.home("bound"))
+      try agent.home.link("link", to: agent.home("work/data"))
+      let from = now()
+      try agent.run("read l < \(file)")
+      #expect(service.prove(agent.home("bound/"), from: from).status == 1)
+      #expect(service.prove(agent.home("bound/a.txt"), from: from).status == 1)
+      #expect(service.prove(agent.home("link/"), from: from).status == 1)
+      try mount.unmount()
+    }
+
+    @Test("an access through a bind mount is told under the host path")
+    func throughBindMount() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      try agent.home.makeDirectory("work/data")
+      try agent.home.makeDirectory("bound")
+      let file = try agent.file("data/a.txt")
+      let mount = try ScratchMount(binding: agent.home("work/data"), on: agent.home("bound"))
+      let from = now()
+      try agent.run("read l < \(agent.home("bound/a.txt"))")
+      #expect(service.prove(file, from: from).status == 1)
+      #expect(try service.accesses(file).count == 1)
+      try mount.unmount()
+    }
+
+    @Test("a name that nothing bore is said so, and is proven only when insisted upon")
+    func absentName() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let from = now()
+      let missing = agent.home("work/misspelt.csv")
+      let plain = service.prove(missing, from: from)
+      #expect(plain.status == 2)
+      #expect(plain.output.contains("absent-name"))
+      #expect(service.prove(missing, from: from, "--absent-name").status == 0)
+    }
+
+    @Test("a file system mounted after the start is watched, and not vouched for before")
+    func laterMount() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let before = now()
+      let place = try ScratchDirectory()
+      try place.write("a.txt")
+      try place.write("b.txt")
+      Thread.sleep(forTimeInterval: 0.3)
+      let from = now()
+      try agent.run("read l < \(place("a.txt"))")
+      #expect(service.prove(place("a.txt"), from: from).status == 1)
+      #expect(service.prove(place("b.txt"), from: from).status == 0)
+      #expect(service.prove(place("b.txt"), from: before).status == 2)
+    }
+
+    @Test("overlayfs refuses identity mode: descriptors stand in for it")
+    func overlay() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let base = try ScratchDirectory()
+      for name in ["lower", "upper", "work", "merged"] { try base.makeDirectory(name) }
+      try base.write("lower/a.txt")
+      let mount = try ScratchMount(
+        "overlay", on: base("merged"),
+        options: "lowerdir=\(base("lower")),upperdir=\(base("upper")),workdir=\(base("work"))")
+      Thread.sleep(forTimeInterval: 0.3)
+      let from = now()
+      try agent.run("read l < \(base("merged/a.txt"))")
+      #expect(service.prove(base("merged/a.txt"), from: from).status == 1)
+      #expect(service.prove(base("lower/a.txt"), from: from).status == 1)
+      #expect(service.alibi("status").output.contains("descriptors"))
+      try mount.unmount()
+    }
+
+    @Test("JSON carries names that are no text without loss, tables carry no control bytes")
+    func hostileNames() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let from = now()
+      try agent.run("cd \(agent.home("work")); echo x > $'evil\\n\\xff\\033[2J'; read l < $'evil\\n\\xff\\033[2J'")
+      let tree = service.prove(agent.home("work/"), from: from)
+      #expect(tree.status == 1)
+      #expect(tree.output.contains("evil\\x0a\\xff\\x1b[2J"))
+      #expect(!tree.output.unicodeScalars.contains { $0.value == 27 })
+      let outcome = service.alibi("accesses", "--json", "--path", agent.home("work/evil*"))
+      let records = try JSONDecoder().decode([ServiceUnderTest.Record].self, from: Data(outcome.output.utf8))
+      let bytes = try #require(records.first?.path_base64.flatMap { Data(base64Encoded: $0) })
+      #expect(Array(bytes).suffix(10) == Array("evil\n".utf8) + [0xff, 0x1b] + Array("[2J".utf8))
+      let typed = service.prove(agent.home("work/evil\\x0a\\xff\\x1b[2J"), from: from)
+      #expect(typed.status == 1)
+    }
+  }
+}
