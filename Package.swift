@@ -70,5 +70,10 @@ let package = Package(
     .testTarget(
       name: "ServiceTests", dependencies: ["LinuxKernel", "TestSupport", "alibid", "alibi", "alibi-actor"],
       swiftSettings: strict),
+    .target(name: "CTestActions", path: "Tests/CTestActions"),
+    .testTarget(
+      name: "KernelTests", dependencies: ["CTestActions", "TestSupport", "LinuxKernel", "Decode"],
+      swiftSettings: strict),
+    .testTarget(name: "HouseTests", swiftSettings: strict),
   ]
 )

@@ -68,7 +68,7 @@ public final class Collector: @unchecked Sendable {
   private let delivered: @Sendable () -> Void
   private let poller: Poller
   private let mounts: MountWatch
-  private let perf: [PerfTaskRing]
+  private var perf: [PerfTaskRing]
   private let connector: ProcessConnector?
   /// What could not be opened.
   public let witnesses: Witnesses
@@ -181,7 +181,21 @@ public final class Collector: @unchecked Sendable {
 
   private func refreshMounts() {
     for entry in mounts.refresh() { write(entry) }
+    followCPUs()
     lastRefresh = Clock.monotonic.now
+  }
+
+  /// A CPU that came online has no ring yet: what was born on it since the last look was not seen.
+  private func followCPUs() {
+    guard !perf.isEmpty, let online = try? Procfs.onlineCPUs() else { return }
+    for cpu in online where !perf.contains(where: { $0.cpu == cpu }) {
+      if let ring = try? PerfTaskRing(cpu: cpu, bytes: options.perfBytes) {
+        try? poller.add(ring.descriptor.raw, tag: Tag.perf + UInt64(perf.count))
+        perf.append(ring)
+      }
+      lose(.perf, from: lastRefresh, reason: "CPU \(cpu) came online")
+      if let found = try? ProcessScan.all() { for process in found { write(process) } }
+    }
   }
 
   // MARK: - One batch

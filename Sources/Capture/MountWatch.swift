@@ -24,6 +24,8 @@ final class MountWatch {
   private var watched: [UInt64: Watched] = [:]
   private var namespaces: [[UInt8]: Namespace] = [:]
   private let ownNamespace: [UInt8]
+  /// CLOCK_MONOTONIC when every mark was last seen in place.
+  private var proven = Clock.monotonic.now
 
   init() throws(Errno) {
     identity = try FanotifyGroup(.identity)
@@ -37,9 +39,9 @@ final class MountWatch {
     }
   }
 
-  /// Marks what is not marked yet and notes what is gone. Returns what changed.
+  /// Marks what is not marked yet, notes what is gone, and proves every mark again. Returns what changed.
   func refresh() -> [FileSystemEntry] {
-    var changes: [FileSystemEntry] = []
+    var changes = proveMarks()
     var present: [UInt64: Set<UInt32>] = [:]
     look(through: "self", root: [], &present, &changes)
     for (name, namespace) in namespaces {
@@ -58,6 +60,28 @@ final class MountWatch {
       gone.reason = Array("unmounted".utf8)
       gone.time = Clock.monotonic.now
       changes.append(gone)
+    }
+    return changes
+  }
+
+  /// Looks whether the kernel still has every mark: a file system unmounted and mounted again has lost it, with
+  /// no event, and may come back under the same numbers.
+  private func proveMarks() -> [FileSystemEntry] {
+    let now = Clock.monotonic.now
+    defer { proven = now }
+    var changes: [FileSystemEntry] = []
+    for mode in [Watching.identity, .descriptors] {
+      let group = mode == .identity ? identity : descriptors
+      guard let group, let marked = try? group.markedDevices() else { continue }
+      for (device, known) in watched where known.entry.watching == mode && !marked.contains(device) {
+        var lost = known.entry
+        lost.watching = .nothing
+        lost.reason = Array("the mark was lost: unmounted, or unmounted and mounted again".utf8)
+        lost.time = proven
+        changes.append(lost)
+        // Looked at afresh below, if it is mounted.
+        watched[device] = nil
+      }
     }
     return changes
   }
@@ -101,13 +125,10 @@ final class MountWatch {
     for mount in table { present[mount.device, default: []].insert(mount.id) }
     for mount in table {
       if let known = watched[mount.device] {
-        // Unmounted and mounted again in between: the mark went with the old superblock.
-        if !known.mounts.isDisjoint(with: present[mount.device] ?? []) { continue }
+        // What could not be marked where it was may be reached at another place.
+        if known.entry.watching != .nothing || !known.mounts.isDisjoint(with: present[mount.device] ?? []) { continue }
       }
-      guard var entry = mark(mount, root: root, alternatives: table) else { continue }
-      if watched[mount.device] != nil, entry.watching != .nothing {
-        entry.reason = Array("marked again after it was mounted again".utf8)
-      }
+      guard let entry = mark(mount, root: root, alternatives: table) else { continue }
       changes.append(entry)
       watched[mount.device] = Watched(entry: entry, mounts: present[mount.device] ?? [])
     }
@@ -139,7 +160,7 @@ final class MountWatch {
       try identity.mark(.fileSystem, mask: FanotifyMask.files.rawValue, path: path)
       entry.watching = .identity
     } catch {
-      if Self.kernelInterfaces.contains(String(decoding: mount.type, as: UTF8.self)) {
+      if mount.isKernelInterface {
         entry.reason = Array("an interface of the kernel's, with no stored files".utf8)
       } else if descriptors == nil {
         entry.reason = Array("refuses identity mode (\(error)), and the kernel has no descriptor mode".utf8)
@@ -162,11 +183,4 @@ final class MountWatch {
     let handle = try FileHandle(path: path)
     return unsafe DecodedHandle(type: handle.type, in: handle.bytes.span.bytes, at: 0, count: handle.bytes.count) != nil
   }
-
-  /// Types that hold no files anybody stored: what is read there is state of the kernel's.
-  private static let kernelInterfaces: Set<String> = [
-    "proc", "sysfs", "devpts", "cgroup", "cgroup2", "securityfs", "debugfs", "tracefs", "bpf", "pstore",
-    "configfs", "fusectl", "mqueue", "autofs", "binfmt_misc", "rpc_pipefs", "nsfs", "efivarfs", "selinuxfs",
-    "sockfs", "pipefs",
-  ]
 }

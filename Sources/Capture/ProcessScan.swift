@@ -30,6 +30,11 @@ enum ProcessScan {
     guard let line = try? Procfs.file(pid, "cmdline", limit: 8192) else { return [] }
     let arguments = line.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
     guard arguments.count > 1, arguments[1].first == UInt8(ascii: "/") else { return [] }
-    return Array(arguments[1])
+    // Through symbolic links, as /usr/local/bin/claude is one.
+    let script = Array(arguments[1])
+    guard let file = try? OwnedDescriptor.open(bytes: script, .pathOnly), let real = try? path(of: file) else {
+      return script
+    }
+    return real
   }
 }

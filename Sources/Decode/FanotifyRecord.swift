@@ -67,8 +67,9 @@ public struct FanotifyRecord: Sendable {
       newDirectory = found.view
       newName = found.name
     case 7:
-      guard size >= 12 else { throw .inconsistent }
-      mount = bytes.integer(UInt64.self, at: at + 4)
+      // fanotify_event_info_mnt: the id is aligned to eight.
+      guard size >= 16 else { throw .inconsistent }
+      mount = bytes.integer(UInt64.self, at: at + 8)
     default: break  // a kind this version does not know tells nothing that is needed here
     }
   }

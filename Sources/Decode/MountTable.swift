@@ -14,6 +14,8 @@ public struct MountEntry: Hashable, Sendable {
   public var type: [UInt8]
   /// What was mounted.
   public var source: [UInt8]
+  /// The file system's own options.
+  public var options: [UInt8]
 
   /// Reads a whole mountinfo file. A line that does not have the form is left out: the kernel writes none.
   public static func table(_ text: [UInt8]) -> [MountEntry] {
@@ -65,7 +67,33 @@ public struct MountEntry: Hashable, Sendable {
     mountPoint = Self.unescaped(fields[4])
     type = Self.unescaped(fields[dash + 1])
     source = Self.unescaped(fields[dash + 2])
+    options = dash + 3 < fields.count ? Array(fields[dash + 3]) : []
   }
+
+  /// The directories of an overlay's layers, from its options `lowerdir`, `lowerdir+`, `datadir+` and `upperdir`.
+  public var layers: [[UInt8]] {
+    var found: [[UInt8]] = []
+    for option in options.split(separator: UInt8(ascii: ",")) {
+      guard let equals = option.firstIndex(of: UInt8(ascii: "=")) else { continue }
+      let name = String(decoding: option[..<equals], as: UTF8.self)
+      let value = option[(equals + 1)...]
+      switch name {
+      case "upperdir", "lowerdir+", "datadir+": found.append(Self.unescaped(value))
+      case "lowerdir": found += value.split(separator: UInt8(ascii: ":")).map { Self.unescaped($0) }
+      default: continue
+      }
+    }
+    return found
+  }
+
+  /// Whether it holds no files that anybody stored: what is read there is state of the kernel's.
+  public var isKernelInterface: Bool { Self.kernelInterfaces.contains(String(decoding: type, as: UTF8.self)) }
+
+  private static let kernelInterfaces: Set<String> = [
+    "proc", "sysfs", "devpts", "cgroup", "cgroup2", "securityfs", "debugfs", "tracefs", "bpf", "pstore",
+    "configfs", "fusectl", "mqueue", "autofs", "binfmt_misc", "rpc_pipefs", "nsfs", "efivarfs", "selinuxfs",
+    "sockfs", "pipefs",
+  ]
 
   private static func number(_ digits: ArraySlice<UInt8>) -> UInt32? {
     UInt32(String(decoding: digits, as: UTF8.self))

@@ -47,12 +47,16 @@ public struct ProofQuestion: Sendable {
   public var target: Target
   /// The same place by other names, as the running system tells: through symbolic links.
   public var otherNames: [RawPath] = []
+  /// The same pattern with its fixed part told in other ways.
+  public var otherPatterns: [PathPattern] = []
   /// The files that bear the name now.
   public var identities: [FileIdentity] = []
   /// Whether something bears the name now.
   public var exists = true
   /// The file systems on which the target lies; nil where that cannot be told.
   public var fileSystems: Set<UInt64>?
+  /// A file system of the target's on which names cannot be followed, in words.
+  public var unnamedFileSystem: String?
   /// The time asked about.
   public var time: Interval
   /// Whose accesses count.

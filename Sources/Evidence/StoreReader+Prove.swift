@@ -18,6 +18,17 @@ extension StoreReader {
       try Self.sort(hits, question, into: &verdict, db)
       verdict.hazards += try Self.unresolved(search, question, db)
       verdict.hazards += try Self.rottenRules(question, db)
+      if search.isCut {
+        verdict.hazards.append(
+          Verdict.Hazard(
+            kind: "names", detail: "directories were renamed in that time, and not every name of the target can be followed",
+            time: nil))
+      }
+      if let place = question.unnamedFileSystem {
+        verdict.hazards.append(
+          Verdict.Hazard(
+            kind: "names", detail: "creations, deletions and renames are not seen on \(place)", time: nil))
+      }
       if !verdict.targetIsKnown, !question.acceptsAbsentName {
         verdict.hazards.append(
           Verdict.Hazard(
@@ -127,7 +138,7 @@ extension StoreReader {
       guard let from = run.time("covered_from"), let to = run.time("covered_to") else { continue }
       let whole = Interval(from: from, to: to)
       guard let clipped = whole.intersection(asked) else { continue }
-      guard let needed = question.fileSystems else { continue }
+      guard let needed = question.fileSystems, !needed.contains(0) else { continue }
       if let why = run["perf_missing"] as String? {
         missing.append(
           Gap(
@@ -149,7 +160,7 @@ extension StoreReader {
       }
       good += part.intervals
     }
-    if question.fileSystems == nil {
+    if question.fileSystems?.contains(0) != false {
       missing.append(
         Gap(
           time: asked, source: "coverage", reason: "the target's file system cannot be told", fileSystem: nil))
@@ -183,11 +194,9 @@ extension StoreReader {
     var since: Timestamp?
     for row in rows where row.unsigned("file_system") == fileSystem {
       let time = row.time("since") ?? .distantFuture
-      let isFirst = (row["reason"] as String).isEmpty
       if (row["mode"] as String?) != nil {
-        if since != nil, !isFirst, let begun = since { parts.append(Interval(from: begun, to: begun)) }
         // What was marked before the run vouched for anything was marked all along.
-        since = max(since ?? .distantPast, time) <= run.from ? run.from : time
+        if since == nil { since = max(time, run.from) }
       } else if let begun = since {
         if begun <= time { parts.append(Interval(from: begun, to: time)) }
         since = nil

@@ -4,7 +4,7 @@ internal import Glibc
 
 /// The one writer of a store.
 public final class StoreWriter: Sendable {
-  private let pool: DatabasePool
+  private let queue: DatabaseQueue
   private let run: Int64
 
   /// What the writer needs to know of the run that begins.
@@ -66,6 +66,8 @@ public final class StoreWriter: Sendable {
     public var firstProcess: Int64
     /// Processes that may still live.
     public var survivors: [Survivor]
+    /// Up to when an earlier run of this boot vouches for lineage; nil when there was none.
+    public var watchedBefore: Timestamp?
   }
 
   /// Opens the store in `directory`, makes it where there is none, and begins a run.
@@ -75,18 +77,19 @@ public final class StoreWriter: Sendable {
     let path = directory + "/alibi.sqlite"
     var configuration = Configuration()
     configuration.label = "alibi.store"
-    configuration.maximumReaderCount = 1
+    configuration.journalMode = .wal
+    configuration.busyMode = .timeout(10)
     configuration.prepareDatabase { db in
       try db.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON")
     }
     do {
       // Records name people and places: nobody but root and the group may read them.
       umask(0o027)
-      pool = try DatabasePool(path: path, configuration: configuration)
-      try Schema.migrator.migrate(pool)
+      queue = try DatabaseQueue(path: path, configuration: configuration)
+      try Schema.migrator.migrate(queue)
       // GRDB sets NORMAL after it has opened a WAL database: a commit must survive a power cut.
-      try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
-      self.run = try pool.write { db in
+      try queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+      self.run = try queue.write { db in
         try db.execute(
           sql: """
             UPDATE sessions SET ended = coalesce((SELECT max(covered_to) FROM runs WHERE runs.boot_id = \
@@ -111,7 +114,7 @@ public final class StoreWriter: Sendable {
   /// What the run that begins must know of those before it.
   public func inheritance(bootID: String) throws(StoreError) -> Inheritance {
     do {
-      return try pool.read { db in
+      return try queue.read { db in
         var survivors: [Survivor] = []
         let rows = try Row.fetchAll(
           db,
@@ -129,17 +132,20 @@ public final class StoreWriter: Sendable {
         return Inheritance(
           firstSession: (try Int64.fetchOne(db, sql: "SELECT max(id) FROM sessions") ?? 0) + 1,
           firstProcess: (try Int64.fetchOne(db, sql: "SELECT max(id) FROM processes") ?? 0) + 1,
-          survivors: survivors)
+          survivors: survivors,
+          watchedBefore: try Int64.fetchOne(
+            db, sql: "SELECT max(covered_to) FROM runs WHERE boot_id = ? AND id <> ?", arguments: [bootID, run]
+          ).map { Timestamp(nanoseconds: $0) })
       }
     } catch {
-      throw StoreError(error, directory: pool.path)
+      throw StoreError(error, directory: queue.path)
     }
   }
 
   /// Writes findings and the coverage that vouches for them in one transaction: losing one loses the other.
   public func commit(_ findings: [Finding], covered: Interval?) throws(StoreError) {
     do {
-      try pool.write { db in
+      try queue.write { db in
         for finding in findings { try write(finding, db) }
         if let covered {
           try db.execute(
@@ -148,28 +154,28 @@ public final class StoreWriter: Sendable {
         }
       }
     } catch {
-      throw StoreError(error, directory: pool.path)
+      throw StoreError(error, directory: queue.path)
     }
   }
 
   /// Ends the run and closes the store.
   public func close(at time: Timestamp) throws(StoreError) {
     do {
-      try pool.write { db in
+      try queue.write { db in
         try db.execute(sql: "UPDATE runs SET ended = ? WHERE id = ?", arguments: [time.nanoseconds, run])
       }
-      try pool.close()
+      try queue.close()
     } catch {
-      throw StoreError(error, directory: pool.path)
+      throw StoreError(error, directory: queue.path)
     }
   }
 
   /// What `PRAGMA synchronous` reads back: 2 is FULL.
   public func synchronousMode() throws(StoreError) -> Int {
     do {
-      return try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
+      return try queue.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
     } catch {
-      throw StoreError(error, directory: pool.path)
+      throw StoreError(error, directory: queue.path)
     }
   }
 

@@ -9,11 +9,19 @@ struct TargetSearch {
   private(set) var identities: Set<FileIdentity>
   /// Whether any record knows the name.
   private(set) var isKnown = false
+  /// Whether there were more names than are followed.
+  private(set) var isCut = false
   private let isTree: Bool
+  private let patterns: [PathPattern]
 
   init(_ question: ProofQuestion) {
     self.question = question
     identities = Set(question.identities)
+    if case .glob(let pattern) = question.target {
+      patterns = [pattern] + question.otherPatterns
+    } else {
+      patterns = []
+    }
     switch question.target {
     case .file(let path):
       names = [path] + question.otherNames
@@ -59,13 +67,18 @@ struct TargetSearch {
       }
       try followFiles(name, db)
     }
-    if case .glob(let pattern) = question.target {
+    if !patterns.isEmpty {
       for row in try Row.fetchAll(
         db, sql: "SELECT * FROM names WHERE NOT is_directory AND t1 >= ? AND t0 <= ?", arguments: times)
-      where row.path("from_path").map(pattern.matches) == true || row.path("to_path").map(pattern.matches) == true {
+      where patterns.contains(where: { pattern in
+        row.path("from_path").map(pattern.matches) == true || row.path("to_path").map(pattern.matches) == true
+      }) {
         identities.insert(row.identity)
       }
+      // A moved directory may have moved what matches out of the pattern's sight.
+      isCut = isCut || !directories.isEmpty
     }
+    isCut = isCut || next < names.count
   }
 
   private var times: StatementArguments { [question.time.from.nanoseconds, question.time.to.nanoseconds] }
@@ -125,7 +138,7 @@ struct TargetSearch {
   func matches(_ access: Access) -> Bool {
     if identities.contains(where: { $0.isSameFile(as: access.identity) }) { return true }
     guard let path = access.path else { return false }
-    if case .glob(let pattern) = question.target { return pattern.matches(path) }
+    if !patterns.isEmpty { return patterns.contains { $0.matches(path) } }
     return names.contains { isTree ? path.isAtOrBeneath($0) : path == $0 }
   }
 

@@ -63,7 +63,12 @@ extension Engine {
     let (owners, isUnattributed) = owners(of: record.pid)
     if owners.isEmpty, !isUnattributed { return bystander(record, bytes, &oracle) }
     if mask.contains(.rename) || mask.contains(.create) { noteName(record, bytes, &oracle) }
-    guard let target = record.target.flatMap({ identity($0, in: bytes) }) else { return }
+    guard let target = record.target.flatMap({ identity($0, in: bytes) }) else {
+      // Of which file cannot be told, so it may be any.
+      findings.append(
+        .gap(Gap(time: span, source: "fanotify", reason: "an event of a session names no file", fileSystem: nil)))
+      return
+    }
     let name = bytes.copy(record.name)
     let directory = record.directory.flatMap { reference($0, in: bytes) }
     if record.directory == nil, linkCounts.contains(ProcessFile(pid: record.pid, identity: target)),

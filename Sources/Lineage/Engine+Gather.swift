@@ -54,12 +54,11 @@ extension Engine {
 
   /// The kernel numbers the messages of each CPU: a hole is a loss, and going back is somebody's doing.
   private mutating func checkSequence(_ record: ConnectorRecord) {
-    // Answers to requests carry the request's number. One is for our own; the others are somebody's who may have
-    // switched the connector off and on again, which leaves no hole.
+    // One answer is to our own request; the others are somebody's who may have switched the connector off and on
+    // again, which leaves no hole. Any other listener that starts causes one too.
     if case .acknowledgement = record.body {
       acknowledgements += 1
       if acknowledgements > 1 { hasForeignAcknowledgement = true }
-      return
     }
     defer { sequences[record.cpu] = record.sequence }
     guard let last = sequences[record.cpu], record.sequence != last &+ 1 else { return }

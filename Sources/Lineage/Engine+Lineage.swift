@@ -293,8 +293,8 @@ extension Engine {
         process.pid, agent: match.agent, version: match.version, executable: ExecCandidate(path: RawPath(script)),
         at: process.time, joinedLate: true, &silent)
       return
-    } else if !isFirstScan, !sessions.isEmpty {
-      // Born while lineage was lost, its parent gone or nobody's: it may be any session's.
+    } else if isFirstScan ? process.startedAt > watchedBefore ?? .max : !sessions.isEmpty {
+      // Born while lineage was lost or nobody watched, its parent gone or nobody's: it may be any session's.
       life.isUnknown = true
     }
     processes.begin(life, at: process.time)

@@ -37,6 +37,8 @@ public struct Engine {
   var nextProcess: Int64
   /// Processes of sessions of an earlier run of the service in this boot, by pid.
   var survivors: [Int32: Survivor]
+  /// CLOCK_MONOTONIC up to which an earlier run watched while sessions were open; nil when none was.
+  var watchedBefore: UInt64?
   var lastSweep: UInt64 = 0
   /// CLOCK_MONOTONIC: the queue was last seen empty then, before it overflowed; nil when all is well.
   var overflowSince: UInt64?
@@ -100,8 +102,13 @@ public struct Engine {
   ///   - firstSession: the first number no session in the store has.
   ///   - firstProcess: the first number no process record in the store has.
   ///   - survivors: processes of unfinished sessions of this boot, as the store knows them.
-  public init(rules: AgentRules, firstSession: Int64, firstProcess: Int64, survivors: [Survivor] = []) {
+  ///   - watchedBefore: CLOCK_MONOTONIC up to which an earlier run vouches for lineage.
+  public init(
+    rules: AgentRules, firstSession: Int64, firstProcess: Int64, survivors: [Survivor] = [],
+    watchedBefore: UInt64? = nil
+  ) {
     self.rules = rules
+    self.watchedBefore = survivors.isEmpty ? nil : watchedBefore
     nextSession = firstSession
     nextProcess = firstProcess
     self.survivors = Dictionary(survivors.map { ($0.key.pid, $0) }, uniquingKeysWith: { $1 })

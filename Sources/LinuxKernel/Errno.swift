@@ -32,6 +32,8 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
   public static let noDevice = Errno(rawValue: ENODEV)
   /// ESRCH
   public static let noSuchProcess = Errno(rawValue: ESRCH)
+  /// ECONNREFUSED
+  public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
   /// EADDRINUSE
   public static let addressInUse = Errno(rawValue: EADDRINUSE)
 

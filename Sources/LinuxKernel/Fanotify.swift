@@ -58,6 +58,20 @@ public final class FanotifyGroup: Sendable {
     _ = try call { cl_fanotify_mark(descriptor.raw, 2 | kind.rawValue, mask, raw, nil) }
   }
 
+  /// The file systems that have a mark of this group, by `s_dev`, major in the upper and minor in the lower 32
+  /// bits, as /proc/self/fdinfo tells (`fanotify sdev:… mask:…`).
+  public func markedDevices() throws(Errno) -> Set<UInt64> {
+    let text = String(decoding: try Procfs.file("/proc/self/fdinfo/\(descriptor.raw)"), as: UTF8.self)
+    var devices: Set<UInt64> = []
+    for line in text.split(separator: "\n") where line.hasPrefix("fanotify sdev:") {
+      // The kernel's own dev_t: twelve bits of major above twenty of minor.
+      if let device = UInt32(line.dropFirst(14).prefix { $0 != " " }, radix: 16) {
+        devices.insert(UInt64(device >> 20) << 32 | UInt64(device & 0xfffff))
+      }
+    }
+    return devices
+  }
+
   private static let closeOnExec: UInt32 = 0x1
   private static let nonBlocking: UInt32 = 0x2
   private static let reportIdentity: UInt32 = 0x200 | 0x400 | 0x800 | 0x1000

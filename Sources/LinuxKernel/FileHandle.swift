@@ -31,7 +31,7 @@ public struct FileHandle: Hashable, Sendable {
 
   /// Opens the file as O_PATH, which raises no event and needs no permission on the file.
   ///
-  /// - Parameter mount: any directory on the same file system.
+  /// - Parameter mount: any directory on the same file system, opened for reading and not as O_PATH.
   /// - Throws: ESTALE when the file is gone.
   public func open(mount: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
     let raw = mount.raw

@@ -84,6 +84,13 @@ public enum OwnFiles {
     return LockFile(file)
   }
 
+  /// Gives a file to a group, chown(2); one that is not there is left out.
+  public static func setGroup(_ path: String, _ group: UInt32) throws(Errno) {
+    do throws(Errno) { _ = try call { unsafe chown(path, .max, group) } } catch {
+      if error != .noSuchFile { throw error }
+    }
+  }
+
   /// Removes a file, if it is there.
   public static func remove(_ path: String) { _ = unsafe unlink(path) }
 }

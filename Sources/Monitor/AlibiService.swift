@@ -56,6 +56,8 @@ public struct AlibiService: Service {
     do throws(Errno) {
       try OwnFiles.makeDirectory(settings.stateDirectory, mode: 0o750)
       try OwnFiles.makeDirectory(settings.runDirectory, mode: 0o755)
+      // Compliance staff read without root; where the group does not exist, only root reads.
+      if let group = UserNames.group("alibi") { try OwnFiles.setGroup(settings.stateDirectory, group) }
     } catch {
       throw StartFailure(
         description: "cannot make \(settings.stateDirectory) or \(settings.runDirectory): \(error)",
@@ -124,10 +126,19 @@ public struct AlibiService: Service {
         rulesDigest: rules.first.digest, pid: Procfs.ownPid, runDirectory: settings.runDirectory,
         started: started, perfMissing: collector.witnesses.perfMissing?.description,
         connectorMissing: collector.witnesses.connectorMissing?.description))
+    if let group = UserNames.group("alibi") {
+      for suffix in ["", "-wal", "-shm"] {
+        try OwnFiles.setGroup(settings.stateDirectory + "/alibi.sqlite" + suffix, group)
+      }
+    }
     let inherited = try writer.inheritance(bootID: bootID)
+    let watchedBefore = inherited.watchedBefore.map { last in
+      Clock.monotonic.now &- UInt64(max(0, Int64(Clock.wall.now) - last.nanoseconds))
+    }
     let engine = Engine(
       rules: rules.first, firstSession: inherited.firstSession, firstProcess: inherited.firstProcess,
-      survivors: inherited.survivors.map { Engine.Survivor(key: $0.key, session: $0.session, record: $0.record) })
+      survivors: inherited.survivors.map { Engine.Survivor(key: $0.key, session: $0.session, record: $0.record) },
+      watchedBefore: watchedBefore)
     let recorder = try Recorder(
       ring: ring, mailbox: mailbox, writer: writer, engine: engine, logger: logger,
       recordTo: settings.recordJournal)
@@ -135,6 +146,7 @@ public struct AlibiService: Service {
     let control = try ControlSocket(
       path: settings.runDirectory + "/alibid.sock", recorder: recorder, rules: rules,
       status: { [ring] in Self.status(recorder, rules, ring) })
+    if let group = UserNames.group("alibi") { try OwnFiles.setGroup(settings.runDirectory + "/alibid.sock", group) }
     return Parts(
       lock: lock, memory: memory, mailbox: mailbox, recorder: recorder, control: control,
       captureThread: try KernelThread(name: "capture") { collector.run() },

@@ -111,8 +111,20 @@ struct SystemOracle: Oracle {
   }
 }
 
-/// Names of users from /etc/passwd alone: a directory service would make capture wait for a network.
+/// Names of users and groups from /etc alone: a directory service would make capture wait for a network.
 struct UserNames {
+  /// The id of a group of that name.
+  static func group(_ name: String) -> UInt32? {
+    let text = (try? Procfs.file("/etc/group")) ?? []
+    for line in text.split(separator: 0x0a) {
+      let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+      if fields.count > 2, fields[0].elementsEqual(name.utf8) {
+        return UInt32(String(decoding: fields[2], as: UTF8.self))
+      }
+    }
+    return nil
+  }
+
   private var names: [UInt32: String] = [:]
 
   /// The name of a user; the file is read again for one that it did not name before.

@@ -67,6 +67,13 @@ struct Common: ParsableArguments {
   var json = false
 
   func store() throws -> StoreReader { try StoreReader(directory: state) }
+
+  /// The store with everything in it that has happened up to now, if the service runs.
+  func freshStore() throws -> StoreReader {
+    let store = try store()
+    if let run = try store.runs().last, run.ended == nil { _ = try ServiceClient(run).barrier() }
+    return store
+  }
 }
 
 /// A moment as people write it.
@@ -83,34 +90,44 @@ extension Timestamp {
   static var now: Timestamp { Timestamp(nanoseconds: Int64(Clock.wall.now)) }
 }
 
-/// Which accesses or sessions to list.
-struct FilterOptions: ParsableArguments {
+/// Which accesses to list.
+struct WhatOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Only paths that match.", valueName: "glob"))
   var path: String?
+  @Option(name: .long, help: ArgumentHelp("Only this kind: read, write, exec, any.", valueName: "kind"))
+  var op = "any"
+}
+
+/// Whose accesses or sessions to list.
+struct WhoseOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Only this session, or this conversation id.", valueName: "session"))
   var session: String?
   @Option(name: .long, help: ArgumentHelp("Only this developer's, by name or user id.", valueName: "name"))
   var developer: String?
   @Option(name: .long, help: ArgumentHelp("Only in this project.", valueName: "dir"))
   var project: String?
-  @Option(name: .long, help: ArgumentHelp("Only this kind: read, write, exec, any.", valueName: "kind"))
-  var op = "any"
-  @Option(
-    name: .long, parsing: .unconditional,
-    help: ArgumentHelp("From this time on: RFC 3339, a date, now, -2h.", valueName: "time"))
-  var from: String?
-  @Option(name: .long, parsing: .unconditional, help: ArgumentHelp("Up to this time.", valueName: "time"))
-  var to: String?
-  @Option(name: .long, help: ArgumentHelp("At most so many, the newest.", valueName: "n"))
-  var limit: Int?
 
-  func filter() throws(Failure) -> Filter {
-    var filter = try Filter(path: path, op: op, from: from, to: to, limit: limit)
+  func applied(to filter: Filter) -> Filter {
+    var filter = filter
     filter.session = session
     filter.developer = developer
     filter.project = project.map { RawPath($0) }
     return filter
   }
+}
+
+/// From when to when, and how many.
+struct WhenOptions: ParsableArguments {
+  @Option(
+    name: .long, parsing: .unconditional,
+    help: ArgumentHelp("From this time on: RFC 3339, a date, now, -2h.", valueName: "time"))
+  var from: String?
+  @Option(
+    name: .long, parsing: .unconditional,
+    help: ArgumentHelp("Up to this time: RFC 3339, a date, now, -2h.", valueName: "time"))
+  var to: String?
+  @Option(name: .long, help: ArgumentHelp("At most so many, the newest.", valueName: "n"))
+  var limit: Int?
 }
 
 extension Filter {

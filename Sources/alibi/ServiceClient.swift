@@ -27,20 +27,35 @@ struct ServiceClient {
     path = run.runDirectory + "/alibid.sock"
   }
 
-  /// How the service is; nil when none answers.
-  func state() -> State? { ask("status") }
+  /// How the service is; nil when none runs.
+  func state() throws(Failure) -> State? { try ask("status") }
 
-  /// Has everything up to now committed; the moment up to which it is, nil when no service answers.
-  func barrier() -> Timestamp? {
-    (ask("barrier") as Barrier?)?.committed_to.map { Timestamp(nanoseconds: $0) }
+  /// Has everything up to now committed; the moment up to which it is, nil when no service runs.
+  func barrier() throws(Failure) -> Timestamp? {
+    (try ask("barrier") as Barrier?)?.committed_to.map { Timestamp(nanoseconds: $0) }
   }
 
-  private func ask<Answer: Decodable>(_ request: String) -> Answer? {
-    guard let socket = try? LocalSocket.connect(path) else { return nil }
-    LocalSocket.setTimeout(socket, seconds: 15)
-    guard (try? LocalSocket.send(socket, Array((request + "\n").utf8))) != nil,
-      let line = try? LocalSocket.receiveLine(socket, limit: 65_536)
-    else { return nil }
-    return try? JSONDecoder().decode(Answer.self, from: Data(line))
+  private func ask<Answer: Decodable>(_ request: String) throws(Failure) -> Answer? {
+    let answer: [UInt8]
+    do throws(Errno) {
+      let socket = try LocalSocket.connect(path)
+      LocalSocket.setTimeout(socket, seconds: 15)
+      try LocalSocket.send(socket, Array((request + "\n").utf8))
+      answer = try LocalSocket.receiveLine(socket, limit: 65_536)
+    } catch {
+      switch error {
+      case .noSuchFile, .connectionRefused: return nil
+      case .accessDenied:
+        throw Failure(
+          message: "no permission to ask the service at \(path)", hint: "run it with sudo, or join the group alibi",
+          status: 77)
+      case .wouldBlock:
+        throw Failure(
+          message: "the service does not answer", hint: "is its disk full? its log tells", status: 69)
+      default: throw Failure(message: "the service at \(path): \(error)", hint: "is it running?", status: 69)
+      }
+    }
+    // Stopping, it hangs up without a word.
+    return try? JSONDecoder().decode(Answer.self, from: Data(answer))
   }
 }

@@ -30,8 +30,20 @@ enum TargetResolver {
     var question = ProofQuestion(target: .glob(pattern), time: time)
     // Everything that can match lies beneath the part before the first wildcard.
     let literal = text.prefix { !"*?{\\".contains($0) }
-    let top = RawPath(String(literal.prefix(through: literal.lastIndex(of: "/") ?? literal.startIndex)))
-    question.fileSystems = fileSystems(of: top.lexicallyNormal ?? RawPath("/"), beneath: true)
+    let fixed = text[..<(literal.lastIndex(of: "/") ?? literal.startIndex)]
+    let top = RawPath(fixed.isEmpty ? "/" : String(fixed)).lexicallyNormal ?? RawPath("/")
+    let place = Place(top)
+    for name in place.names where name != top {
+      // A name that is no text, or holds what a pattern gives a meaning, is left to the file systems' coverage.
+      guard let text = String(validating: name.bytes, as: UTF8.self), !text.contains(where: { "*?{\\".contains($0) })
+      else { continue }
+      let base = text == "/" ? "" : text
+      if let other = try? PathPattern(base + pattern.source.dropFirst(fixed.count)) {
+        question.otherPatterns.append(other)
+      }
+    }
+    question.fileSystems = place.fileSystems(beneath: true)
+    question.unnamedFileSystem = place.unnamed(beneath: true)
     return question
   }
 
@@ -44,46 +56,14 @@ enum TargetResolver {
     let status = try? FileStatus(path: normal.bytes, following: true)
     let isTree = text.hasSuffix("/") || status?.isDirectory == true
     var question = ProofQuestion(target: isTree ? .tree(normal) : .file(normal), time: time)
-    let real = realPath(normal) ?? normal
-    // Records tell paths through the file system's own mount, not through a bind mount of a part of it.
-    let table = MountEntry.table((try? Procfs.file("/proc/self/mountinfo", limit: 16 << 20)) ?? [])
-    let canonical = MountEntry.canonical(real.bytes, table).map { RawPath($0) } ?? real
-    for name in [real, canonical] where name != normal && !question.otherNames.contains(name) {
-      question.otherNames.append(name)
-    }
+    let place = Place(normal)
+    question.otherNames = place.names.filter { $0 != normal }
     question.exists = status != nil
-    let place = real
-    if status != nil, let identity = identity(place) { question.identities = [identity] }
-    question.fileSystems = fileSystems(of: place, beneath: isTree)
+    question.identities = place.names.compactMap { identity($0) }
+    question.fileSystems = place.fileSystems(beneath: isTree)
+    question.unnamedFileSystem = place.unnamed(beneath: isTree)
     return question
   }
-
-  /// The file systems a place lies on: the nearest ancestor's that exists and, for a tree, those mounted within.
-  private static func fileSystems(of place: RawPath, beneath: Bool) -> Set<UInt64>? {
-    var found: Set<UInt64> = []
-    var candidate: RawPath? = place
-    while let here = candidate {
-      if let id = try? fileSystemID(path: here.bytes) {
-        found.insert(id)
-        break
-      }
-      candidate = here.parent
-    }
-    guard !found.isEmpty else { return nil }
-    guard beneath else { return found }
-    guard let text = try? Procfs.file("/proc/self/mountinfo", limit: 16 << 20) else { return nil }
-    for mount in MountEntry.table(text) where RawPath(mount.mountPoint).isAtOrBeneath(place) {
-      let type = String(decoding: mount.type, as: UTF8.self)
-      if !kernelInterfaces.contains(type), let id = try? fileSystemID(path: mount.mountPoint) { found.insert(id) }
-    }
-    return found
-  }
-
-  /// Holds no files that anybody stored; a question about everything is not about these.
-  private static let kernelInterfaces: Set<String> = [
-    "proc", "sysfs", "devpts", "securityfs", "debugfs", "tracefs", "bpf", "pstore", "configfs", "fusectl",
-    "mqueue", "autofs", "binfmt_misc", "rpc_pipefs", "nsfs", "efivarfs", "selinuxfs",
-  ]
 
   private static func identity(_ path: RawPath) -> FileIdentity? {
     guard let handle = try? FileHandle(path: path.bytes), let id = try? fileSystemID(path: path.bytes),
@@ -92,25 +72,6 @@ enum TargetResolver {
     else { return nil }
     return FileIdentity(
       fileSystem: id, inode: decoded.inode, generation: decoded.generation, subvolume: decoded.subvolume)
-  }
-
-  /// realpath(3), of the nearest ancestor that exists.
-  private static func realPath(_ path: RawPath) -> RawPath? {
-    var head = path
-    var tail: [[UInt8]] = []
-    while true {
-      let terminated = (head.bytes + [0]).map { CChar(bitPattern: $0) }
-      if let resolved = unsafe realpath(terminated, nil) {
-        defer { unsafe free(resolved) }
-        let length = unsafe strlen(resolved)
-        var real = RawPath((0..<length).map { unsafe UInt8(bitPattern: resolved[$0]) })
-        for name in tail.reversed() { real = real.appending(name) }
-        return real
-      }
-      guard let parent = head.parent else { return nil }
-      tail.append(Array(head.lastComponent))
-      head = parent
-    }
   }
 
   private static func currentDirectory() -> String {

@@ -86,6 +86,31 @@ extension ServiceTests {
       try eventually("the session ends with its last process") { try service.sessions().first?.ended != nil }
     }
 
+    @Test("an orphan born while nobody watched may be any session's")
+    func orphanOfTheGap() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let file = try agent.file("a.txt")
+      let session = try Subprocess(
+        agent.program,
+        [
+          "-c",
+          "sleep 1; (setsid sh -c 'while [ ! -e \(agent.home("go")) ]; do sleep 0.1; done; cat \(file)' >/dev/null &); sleep 5",
+        ])
+      Thread.sleep(forTimeInterval: 0.4)
+      #expect(try service.sessions().count == 1)
+      try service.kill()
+      Thread.sleep(forTimeInterval: 1.2)
+      try service.restart()
+      let from = now()
+      try agent.home.write("go")
+      Thread.sleep(forTimeInterval: 0.5)
+      let verdict = service.prove(file, from: from)
+      #expect(verdict.status == 2, "\(verdict.output)")
+      #expect(verdict.output.contains("nobody can be named"))
+      _ = try session.finish()
+    }
+
     @Test("an agent that ran before the service joined late, and is followed from then on")
     func joinedLate() throws {
       let agent = try StandInAgent()

@@ -108,6 +108,8 @@ extension ServiceTests {
       #expect(service.prove(agent.home("bound/"), from: from).status == 1)
       #expect(service.prove(agent.home("bound/a.txt"), from: from).status == 1)
       #expect(service.prove(agent.home("link/"), from: from).status == 1)
+      #expect(service.prove(agent.home("link/*"), from: from, "--glob").status == 1)
+      #expect(service.prove(agent.home("bound/*.txt"), from: from, "--glob").status == 1)
       try mount.unmount()
     }
 
@@ -154,6 +156,29 @@ extension ServiceTests {
       #expect(service.prove(place("b.txt"), from: before).status == 2)
     }
 
+    @Test("a file system unmounted and mounted again at once is not vouched for in between")
+    func remount() throws {
+      let scratch = try ScratchDirectory(in: "/tmp")
+      try scratch.makeDirectory("mnt")
+      let script = """
+        cd \(scratch.path) && truncate -s 16M image && mkfs.ext4 -q image && mount -o loop image mnt && echo x > mnt/a
+        """
+      let made = try Subprocess.run("/bin/sh", ["-c", script])
+      #expect(made.status == 0, "\(made.errors)")
+      defer { _ = try? Subprocess.run("/bin/umount", [scratch("mnt")]) }
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let before = now()
+      let again = "l=$(findmnt -no SOURCE \(scratch("mnt"))); umount \(scratch("mnt")); mount -o loop \(scratch("image")) \(scratch("mnt"))"
+      #expect(try Subprocess.run("/bin/sh", ["-c", again]).status == 0)
+      Thread.sleep(forTimeInterval: 0.3)
+      let from = now()
+      try agent.run("read l < \(scratch("mnt/a"))")
+      #expect(service.prove(scratch("mnt/a"), from: from).status == 1)
+      let gap = service.prove(scratch("mnt/a"), from: before, "--to", from)
+      #expect(gap.status == 2, "\(gap.output)")
+    }
+
     @Test("overlayfs refuses identity mode: descriptors stand in for it")
     func overlay() throws {
       let service = try ServiceUnderTest()
@@ -170,6 +195,10 @@ extension ServiceTests {
       #expect(service.prove(base("merged/a.txt"), from: from).status == 1)
       #expect(service.prove(base("lower/a.txt"), from: from).status == 1)
       #expect(service.alibi("status").output.contains("descriptors"))
+      try base.write("lower/b.txt")
+      let later = now()
+      try agent.run("read l < \(base("lower/b.txt"))")
+      #expect(service.prove(base("merged/b.txt"), from: later).status == 1, "read on the layer, asked of the overlay")
       try mount.unmount()
     }
 

@@ -25,11 +25,12 @@ enum AccessTable {
 struct Sessions: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Lists agent sessions, oldest first.")
   @OptionGroup var common: Common
-  @OptionGroup var filters: FilterOptions
+  @OptionGroup var whose: WhoseOptions
+  @OptionGroup var when: WhenOptions
 
   func run() throws {
-    let store = try common.store()
-    let filter = try filters.filter()
+    let store = try common.freshStore()
+    let filter = whose.applied(to: try Filter(path: nil, op: "any", from: when.from, to: when.to, limit: when.limit))
     let sessions = try store.sessions(filter)
     let keys = Dictionary(try store.sessions().map { ($0.id, $0.key) }, uniquingKeysWith: { first, _ in first })
     if common.json {
@@ -67,10 +68,13 @@ struct Sessions: ParsableCommand {
 struct Accesses: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Lists accesses of agent sessions, oldest first.")
   @OptionGroup var common: Common
-  @OptionGroup var filters: FilterOptions
+  @OptionGroup var what: WhatOptions
+  @OptionGroup var whose: WhoseOptions
+  @OptionGroup var when: WhenOptions
 
   func run() throws {
-    let rows = try common.store().accesses(try filters.filter())
+    let filter = try Filter(path: what.path, op: what.op, from: when.from, to: when.to, limit: when.limit)
+    let rows = try common.freshStore().accesses(whose.applied(to: filter))
     if common.json { return try Output.json(rows.map(JsonAccess.init)) }
     guard !rows.isEmpty else { return try Output.write("no access matches") }
     try Output.write(AccessTable.text(rows))
@@ -82,23 +86,13 @@ struct Timeline: ParsableCommand {
     abstract: "Tells what one session did, in order of time, sessions within it included.")
   @OptionGroup var common: Common
   @Argument(help: "A session's key, or a conversation id.") var session: String
-  @Option(name: .long, help: ArgumentHelp("Only paths that match.", valueName: "glob"))
-  var path: String?
-  @Option(name: .long, help: ArgumentHelp("Only this kind: read, write, exec, any.", valueName: "kind"))
-  var op = "any"
-  @Option(name: .long, parsing: .unconditional, help: ArgumentHelp("From this time on.", valueName: "time"))
-  var from: String?
-  @Option(name: .long, parsing: .unconditional, help: ArgumentHelp("Up to this time.", valueName: "time"))
-  var to: String?
-  @Option(name: .long, help: ArgumentHelp("At most so many, the newest.", valueName: "n"))
-  var limit: Int?
+  @OptionGroup var what: WhatOptions
+  @OptionGroup var when: WhenOptions
 
   func run() throws {
-    let store = try common.store()
-    var filter = try Filter(path: path, op: op, from: from, to: to, limit: limit)
+    let store = try common.freshStore()
+    var filter = try Filter(path: what.path, op: what.op, from: when.from, to: when.to, limit: when.limit)
     filter.session = session
-    // A barrier, so that what has just happened is there.
-    if let run = try store.runs().last, run.ended == nil { _ = ServiceClient(run).barrier() }
     var known = Filter()
     known.session = session
     guard try !store.sessions(known).isEmpty else {

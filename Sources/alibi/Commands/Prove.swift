@@ -52,7 +52,9 @@ struct Prove: ParsableCommand {
     let start = try moment(from, option: "--from", now: asked)
     let end = try endOfTime(store, asked)
     guard start <= end else {
-      throw Failure.usage("--from \(start) is after --to \(end)", hint: "exchange the two")
+      let isFuture = start > asked
+      throw Failure.usage(
+        "--from \(start) is after --to \(end)", hint: isFuture ? "nobody can vouch for the future" : "exchange the two")
     }
     var question = try TargetResolver.question(target, isGlob: glob, time: Interval(from: start, to: end))
     question.kind = kind
@@ -78,7 +80,7 @@ struct Prove: ParsableCommand {
   private func endOfTime(_ store: StoreReader, _ asked: Timestamp) throws -> Timestamp {
     guard to == "now" else { return try moment(to, option: "--to", now: asked) }
     let runs = try store.runs()
-    if let run = runs.last, run.ended == nil, let reached = ServiceClient(run).barrier() {
+    if let run = runs.last, run.ended == nil, let reached = try ServiceClient(run).barrier() {
       return min(asked, reached)
     }
     guard let last = runs.compactMap({ $0.covered?.to }).max() else { return asked }
@@ -97,11 +99,9 @@ struct Prove: ParsableCommand {
     case .agent(let name): filter.agent = name
     }
     guard try store.sessions(filter).isEmpty else { return }
-    if case .agent(let name) = question.scope, !name.isEmpty {
-      Output.complain("alibi: note: no session of \(name) was ever recorded here")
-      return
-    }
-    throw Failure.usage("no \(question.scope.text) is known", hint: "`alibi sessions` lists them")
+    throw Failure.usage(
+      "not one such session is known: \(question.scope.text)",
+      hint: "`alibi sessions` lists them; without --session and --agent the question is about all")
   }
 }
 

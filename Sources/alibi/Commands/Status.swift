@@ -37,7 +37,7 @@ struct Status: ParsableCommand {
     guard let run = try store.runs().last else {
       throw Failure(message: "the store has no run", hint: "start alibid", status: 66)
     }
-    let state = ServiceClient(run).state()
+    let state = try ServiceClient(run).state()
     let day = Interval(
       from: Timestamp(nanoseconds: Timestamp.now.nanoseconds - 86_400_000_000_000), to: .distantFuture)
     let gaps = try store.gaps(day)
