@@ -54,10 +54,9 @@ public struct DecodedHandle: Hashable, Sendable, BitwiseCopyable {
       inode = buffer.integer(UInt64.self, at: offset)
       subvolume = buffer.integer(UInt64.self, at: offset + 8)
       generation = buffer.integer(UInt32.self, at: offset + 16)
-    case (0xfe, 8):  // FILEID_KERNFS: generation above, inode below
-      let id = buffer.integer(UInt64.self, at: offset)
-      inode = id & 0xffff_ffff
-      generation = UInt32(id >> 32)
+    case (0xfe, 8):  // FILEID_KERNFS: the whole id is the inode on 64-bit machines, and the generation always 1
+      inode = buffer.integer(UInt64.self, at: offset)
+      generation = 1
     default: return nil
     }
   }

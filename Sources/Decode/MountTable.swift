@@ -52,7 +52,8 @@ public struct MountEntry: Hashable, Sendable {
   }
 
   init?(line: ArraySlice<UInt8>) {
-    let fields = line.split(separator: UInt8(ascii: " "))
+    // What was mounted may be an empty string.
+    let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
     guard fields.count >= 9, let dash = fields[6...].firstIndex(where: { $0.elementsEqual("-".utf8) }),
       dash + 2 < fields.count, let id = Self.number(fields[0]), let parent = Self.number(fields[1])
     else { return nil }
@@ -67,23 +68,56 @@ public struct MountEntry: Hashable, Sendable {
     mountPoint = Self.unescaped(fields[4])
     type = Self.unescaped(fields[dash + 1])
     source = Self.unescaped(fields[dash + 2])
-    options = dash + 3 < fields.count ? Array(fields[dash + 3]) : []
+    options = dash + 3 < fields.count ? Self.unescaped(fields[dash + 3]) : []
   }
 
   /// The directories of an overlay's layers, from its options `lowerdir`, `lowerdir+`, `datadir+` and `upperdir`.
+  /// A backslash takes the meaning from the comma, colon or backslash after it.
   public var layers: [[UInt8]] {
     var found: [[UInt8]] = []
-    for option in options.split(separator: UInt8(ascii: ",")) {
+    for option in Self.parts(options[...], at: UInt8(ascii: ",")) {
       guard let equals = option.firstIndex(of: UInt8(ascii: "=")) else { continue }
-      let name = String(decoding: option[..<equals], as: UTF8.self)
       let value = option[(equals + 1)...]
-      switch name {
-      case "upperdir", "lowerdir+", "datadir+": found.append(Self.unescaped(value))
-      case "lowerdir": found += value.split(separator: UInt8(ascii: ":")).map { Self.unescaped($0) }
+      switch String(decoding: option[..<equals], as: UTF8.self) {
+      case "upperdir", "lowerdir+", "datadir+": found.append(Self.plain(value))
+      case "lowerdir": found += Self.parts(value, at: UInt8(ascii: ":")).map(Self.plain).filter { !$0.isEmpty }
       default: continue
       }
     }
     return found
+  }
+
+  private static func parts(_ text: ArraySlice<UInt8>, at separator: UInt8) -> [ArraySlice<UInt8>] {
+    var parts: [ArraySlice<UInt8>] = []
+    var start = text.startIndex
+    var at = start
+    while at < text.endIndex {
+      if text[at] == UInt8(ascii: "\\") {
+        at += 2
+        continue
+      }
+      if text[at] == separator {
+        parts.append(text[start..<at])
+        start = at + 1
+      }
+      at += 1
+    }
+    parts.append(text[min(start, text.endIndex)...])
+    return parts
+  }
+
+  private static func plain(_ text: ArraySlice<UInt8>) -> [UInt8] {
+    var out: [UInt8] = []
+    var isTaken = false
+    for byte in text {
+      if byte == UInt8(ascii: "\\"), !isTaken {
+        isTaken = true
+      } else {
+        out.append(byte)
+        isTaken = false
+      }
+    }
+    return out
   }
 
   /// Whether it holds no files that anybody stored: what is read there is state of the kernel's.

@@ -1,11 +1,14 @@
 public import Records
 internal import GRDB
 internal import Glibc
+internal import Synchronization
 
 /// The one writer of a store.
 public final class StoreWriter: Sendable {
   private let queue: DatabaseQueue
   private let run: Int64
+  /// Numbers of files that this writer has committed.
+  private let files = Mutex<[FileKey: Int64]>([:])
 
   /// What the writer needs to know of the run that begins.
   public struct Run: Sendable {
@@ -154,6 +157,8 @@ public final class StoreWriter: Sendable {
         }
       }
     } catch {
+      // What was rolled back has no numbers.
+      files.withLock { $0.removeAll() }
       throw StoreError(error, directory: queue.path)
     }
   }
@@ -264,26 +269,48 @@ public final class StoreWriter: Sendable {
   }
 
   private func write(_ access: Access, _ db: Database) throws {
-    let path = Blob(access.path?.bytes ?? [])
-    let name = Blob(access.path == nil ? access.name?.bytes ?? [] : [])
-    let key: StatementArguments = [path, name] + access.identity.arguments
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO accesses (session, process, file, t0, t1, operations, result, count, attribution) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    ).execute(arguments: [
+      access.session, access.process, try file(access, db), access.time.from.nanoseconds, access.time.to.nanoseconds,
+      access.operations.rawValue, access.result, access.count, access.attribution.rawValue,
+    ])
+  }
+
+  /// The number of a file under a name, new or not.
+  private func file(_ access: Access, _ db: Database) throws -> Int64 {
+    let key = FileKey(path: access.path, name: access.path == nil ? access.name : nil, identity: access.identity)
+    if let known = files.withLock({ $0[key] }) { return known }
+    let arguments: StatementArguments =
+      [Blob(key.path?.bytes ?? []), Blob(key.name?.bytes ?? [])] + access.identity.arguments
     try db.cachedStatement(
       sql: """
         INSERT OR IGNORE INTO files (path, name, file_system, inode, generation, subvolume) \
         VALUES (?, ?, ?, ?, ?, ?)
         """
-    ).execute(arguments: key)
-    try db.cachedStatement(
+    ).execute(arguments: arguments)
+    let statement = try db.cachedStatement(
       sql: """
-        INSERT INTO accesses (file, session, process, t0, t1, operations, result, count, attribution) \
-        SELECT id, ?, ?, ?, ?, ?, ?, ?, ? FROM files WHERE path = ? AND name = ? AND file_system = ? \
-        AND inode = ? AND generation = ? AND subvolume = ?
-        """
-    ).execute(
-      arguments: [
-        access.session, access.process, access.time.from.nanoseconds, access.time.to.nanoseconds,
-        access.operations.rawValue, access.result, access.count, access.attribution.rawValue,
-      ] + key)
+        SELECT id FROM files WHERE path = ? AND name = ? AND file_system = ? AND inode = ? AND generation = ? \
+        AND subvolume = ?
+        """)
+    guard let id = try Int64.fetchOne(statement, arguments: arguments) else {
+      throw StoreError.damaged("a file that was just written is not there")
+    }
+    files.withLock { files in
+      if files.count >= 50_000 { files.removeAll() }
+      files[key] = id
+    }
+    return id
+  }
+
+  private struct FileKey: Hashable {
+    var path: RawPath?
+    var name: RawPath?
+    var identity: FileIdentity
   }
 }
 

@@ -26,7 +26,7 @@ public enum EntryKind: UInt16, Sendable {
   case barrier = 11
 }
 
-/// Every entry: 16 bytes of header, the payload, zeroes up to a multiple of eight.
+/// Every entry: 16 bytes of header, the payload, and filling up to a multiple of eight.
 ///
 /// ```
 /// u32 payload length | u16 kind | u16 aux | u64 reserved, zero

@@ -62,11 +62,12 @@ public final class JournalRing: @unchecked Sendable {
     let toEnd = capacity - Int(at & UInt64(capacity - 1))
     let skip = needed > toEnd ? toEnd : 0
     guard needed + skip <= free else { return false }
-    if skip > 0 {
+    // The last eight bytes of a ring have no room for a header; readers step over them.
+    if skip >= EntryHeader.size {
       unsafe place(at).storeBytes(of: UInt32(skip - EntryHeader.size), as: UInt32.self)
       unsafe place(at).storeBytes(of: EntryKind.padding.rawValue, toByteOffset: 4, as: UInt16.self)
-      at += UInt64(skip)
     }
+    at += UInt64(skip)
     let header = unsafe place(at)
     let target = unsafe UnsafeMutableRawBufferPointer(start: header + EntryHeader.size, count: room)
     let count = unsafe fill(target)
@@ -95,6 +96,10 @@ public final class JournalRing: @unchecked Sendable {
   ) throws(JournalError) {
     var at = from
     while at < to {
+      if capacityToEnd(at) < EntryHeader.size {
+        at += capacityToEnd(at)
+        continue
+      }
       let room = Int(min(to - at, capacityToEnd(at)))
       let entries = unsafe UnsafeRawBufferPointer(start: place(at), count: room)
       var offset = 0
@@ -114,6 +119,10 @@ public final class JournalRing: @unchecked Sendable {
     var at = offset
     let limit = head
     while at < limit {
+      if capacityToEnd(at) < EntryHeader.size {
+        at += capacityToEnd(at)
+        continue
+      }
       let start = unsafe place(at)
       let length = unsafe Int(start.load(as: UInt32.self))
       let kind = unsafe start.load(fromByteOffset: 4, as: UInt16.self)

@@ -130,7 +130,7 @@ extension Engine {
     var unknown = false
     func add(_ session: Int64?, _ life: Life, current: Bool) {
       guard let session else {
-        if life.isUnknown { unknown = true } else { outside = true }
+        if life.isUnknown || life.undecidedSince != nil { unknown = true } else { outside = true }
         return
       }
       guard !owners.contains(where: { $0.session == session }) else { return }
@@ -236,7 +236,7 @@ extension Engine {
   /// A file mapping of a process in a session is an access, also of a descriptor that was opened elsewhere.
   mutating func map(_ pid: Int32, _ mapping: FileMapping, at time: UInt64, _ source: some BatchSource) {
     guard processes.standing(pid) == .special, mapping.inode != 0 else { return }
-    let path = source.bytes(at: mapping.position, mapping.path)
+    let path = mapping.path(in: source)
     // `//anon`, `[heap]`, `/memfd:…`, `/dev/zero (deleted)`: no file of a file system.
     guard path.first == UInt8(ascii: "/"), let fileSystem = fileSystems.fileSystem(device: mapping.device) else {
       return

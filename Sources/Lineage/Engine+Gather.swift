@@ -22,7 +22,7 @@ extension Engine {
         what = .map(
           pid: map.pid,
           FileMapping(
-            device: map.device, inode: map.inode, generation: map.generation,
+            copied: nil, device: map.device, inode: map.inode, generation: map.generation,
             isWritableShared: map.protection & 0x2 != 0 && map.flags & 0x1 != 0,
             isExecutable: map.protection & 0x4 != 0, position: position, path: map.path))
       case .lost, .other: continue  // capture has made a loss entry of it

@@ -7,10 +7,11 @@ extension Engine {
   mutating func replayLineage(_ source: some BatchSource, _ oracle: inout some Oracle) {
     // Stable, so that records of one CPU with equal times keep their order.
     timeline.sort { $0.time < $1.time }
+    decideWaiting(source, &oracle)
     for (index, event) in timeline.enumerated() {
       guard event.time <= batch.upper else {
         // Its file events come with a later batch: so does it.
-        early.append(event)
+        early.append(event.kept(from: source))
         continue
       }
       switch event.what {
@@ -158,45 +159,90 @@ extension Engine {
       life.isUnknown = true
       processes.begin(life, at: time)
     }
-    let main = mainMapping(of: pid, after: index)
+    let main = mainMapping(of: pid, after: index).map { mapping in
+      var kept = mapping
+      kept.copied = mapping.path(in: source)
+      return kept
+    }
     let choice = explanation(of: pid, main)
     for index in (execs[pid] ?? []).indices where execs[pid]?[index].usedIn == nil {
       execs[pid]?[index].usedIn = batchNumber
     }
-    let match = choice.agent
-    let executable = choice.executable
-    let isInterpreter = executable?.path.map { rules.isInterpreter($0) } ?? false
     let before = processes[pid]
     if let record = before?.record { findings.append(.processEnded(record, wall(time))) }
     _ = processes.update(pid) { life in
       // Every other thread is gone, the leader's exit included.
       life.threads = 1
       life.died = nil
-      life.executable = executable?.path ?? RawPath([])
-      life.isInterpreter = isInterpreter
-      life.agent = match?.agent
       life.record = nil
       life.epochStarted = time
-      if match == nil { life.isAgentOnly = false }
+      life.undecidedSince = nil
     }
     if before?.died != nil, let session = before?.session {
       // The leader's exit was counted as the end; another thread has executed and lives on as the process.
       sessions[session]?.members += 1
     }
-    if before?.session != nil {
+    if choice.executable == nil, before?.session == nil, !isConclusive(time) {
+      // Its opening may still be in the queue. A file event read before it may be the new program's.
+      undecided[pid] = main
+      _ = processes.update(pid) { $0.undecidedSince = time }
+      return
+    }
+    decide(pid, choice, main, at: time, &oracle)
+  }
+
+  /// Whether every opening before `time` has been read.
+  private func isConclusive(_ time: UInt64) -> Bool { time <= batch.emptied && overflowSince == nil }
+
+  /// Execs whose opening had not been read when they committed.
+  private mutating func decideWaiting(_ source: some BatchSource, _ oracle: inout some Oracle) {
+    for (pid, main) in undecided {
+      guard let life = processes[pid], let since = life.undecidedSince else {
+        undecided[pid] = nil
+        continue
+      }
+      let choice = explanation(of: pid, main)
+      guard choice.executable != nil || isConclusive(since) else { continue }
+      undecided[pid] = nil
+      for index in (execs[pid] ?? []).indices where execs[pid]?[index].usedIn == nil {
+        execs[pid]?[index].usedIn = batchNumber
+      }
+      _ = processes.update(pid) { $0.undecidedSince = nil }
+      decide(pid, choice, main, at: since, &oracle)
+    }
+  }
+
+  /// What became of a process by an exec.
+  private mutating func decide(
+    _ pid: Int32, _ choice: (executable: ExecCandidate?, agent: AgentMatch?), _ main: FileMapping?, at time: UInt64,
+    _ oracle: inout some Oracle
+  ) {
+    let match = choice.agent
+    let executable = choice.executable
+    let isInterpreter = executable?.path.map { rules.isInterpreter($0) } ?? false
+    _ = processes.update(pid) { life in
+      life.executable = executable?.path ?? RawPath(main?.copied ?? [])
+      life.isInterpreter = isInterpreter
+      life.agent = match?.agent
+      if match == nil { life.isAgentOnly = false }
+    }
+    if processes[pid]?.session != nil {
       executed.append(pid)
       classify(pid, &oracle)
       openRecord(pid)
-      return
-    }
-    if let match {
+    } else if let match {
       beginSession(
         pid, agent: match.agent, version: match.version, executable: executable, at: time, joinedLate: false,
         &oracle)
-    } else if executable == nil, before?.isUnknown != true, let run, time > run.monotonic {
-      let path = main.map { RawPath(source.bytes(at: $0.position, $0.path)) } ?? RawPath([])
-      beginSession(
-        pid, agent: nil, version: nil, executable: ExecCandidate(path: path), at: time, joinedLate: false, &oracle)
+    } else if executable == nil, processes[pid]?.isUnknown == false, let run, time > run.monotonic {
+      if lossUntil >= time {
+        // The opening may be what was lost.
+        _ = processes.update(pid) { $0.isUnknown = true }
+      } else {
+        beginSession(
+          pid, agent: nil, version: nil, executable: ExecCandidate(path: RawPath(main?.copied ?? [])), at: time,
+          joinedLate: false, &oracle)
+      }
     }
   }
 
@@ -315,6 +361,15 @@ private struct NoOracle: Oracle {
     case .facts: .facts(nil)
     case .environment: .environment([])
     }
+  }
+}
+
+extension LineageEvent {
+  /// The event with everything in it that lies in a batch which is about to end.
+  func kept(from source: some BatchSource) -> LineageEvent {
+    guard case .map(let pid, var mapping) = what else { return self }
+    mapping.copied = mapping.path(in: source)
+    return LineageEvent(time: time, witness: witness, what: .map(pid: pid, mapping))
   }
 }
 

@@ -85,10 +85,8 @@ extension Engine {
   /// Ends the sessions of which nothing lives, once no event still to come can be theirs.
   mutating func endSessions(nextLower lower: UInt64) {
     // Innermost first: numbers grow inwards.
-    for (id, state) in sessions.sorted(by: { $0.key > $1.key }) {
-      guard let current = sessions[id], current.members <= 0, current.inner <= 0, state.lastLeft < lower else {
-        continue
-      }
+    for id in sessions.filter({ $0.value.members <= 0 }).keys.sorted(by: >) {
+      guard let current = sessions[id], current.inner <= 0, current.lastLeft < lower else { continue }
       writeEpisodes(all: false, of: id)
       sessions[id] = nil
       findings.append(.sessionEnded(id, wall(current.lastLeft)))

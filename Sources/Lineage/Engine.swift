@@ -26,6 +26,10 @@ public struct Engine {
   var openPaths: [ProcessFile: RawPath] = [:]
   /// Openings for execution that no committed exec has used up.
   var execs: [Int32: [ExecCandidate]] = [:]
+  /// Committed execs that wait for their opening, with what they mapped first.
+  var undecided: [Int32: FileMapping?] = [:]
+  /// CLOCK_MONOTONIC up to which an opening may have been lost.
+  var lossUntil: UInt64 = 0
   /// Lineage drained with an earlier batch, but later than its last read.
   var early: [LineageEvent] = []
   /// Births that only one witness has told of so far.
@@ -259,6 +263,7 @@ public struct Engine {
       directories = DirectoryNames()
       hasOverflowed = false
     }
+    if overflowSince != nil { lossUntil = batch.upper }
     guard let since = overflowSince, batch.emptied != 0 else { return }
     overflowSince = nil
     findings.append(
@@ -269,6 +274,7 @@ public struct Engine {
   }
 
   private mutating func note(_ loss: LossEntry) {
+    lossUntil = max(lossUntil, loss.to)
     findings.append(
       .gap(
         Gap(

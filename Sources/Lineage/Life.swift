@@ -1,3 +1,4 @@
+internal import Journal
 internal import Records
 
 /// One life of a pid, from the fork (or the look in /proc) to the exit of its last thread.
@@ -38,6 +39,9 @@ struct Life {
   var agent: Int?
   /// Whether it is the root process of `session`.
   var isRoot = false
+  /// CLOCK_MONOTONIC of an exec whose opening may still wait in the kernel's queue: until it is read, the process
+  /// may be anybody's.
+  var undecidedSince: UInt64?
   /// Whether its parent was the root process of the session it was born into.
   var isChildOfRoot = false
   /// Whether every process from the session's root down to it runs the agent's own program.
@@ -83,8 +87,11 @@ struct LineageEvent {
   var what: What
 }
 
-/// A file mapping, its path still in the journal.
+/// A file mapping. Its path lies in the journal until somebody asks for it, or its batch ends.
 struct FileMapping {
+  /// The path, once it had to be copied.
+  var copied: [UInt8]?
+
   var device: UInt64
   var inode: UInt64
   var generation: UInt32
@@ -92,4 +99,7 @@ struct FileMapping {
   var isExecutable: Bool
   var position: UInt64
   var path: Range<Int>
+
+  /// The path as the process saw it.
+  func path(in source: some BatchSource) -> [UInt8] { copied ?? source.bytes(at: position, path) }
 }

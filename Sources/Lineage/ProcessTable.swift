@@ -69,7 +69,7 @@ struct ProcessTable {
   private func verdict(_ pid: Int32) -> Standing {
     func plain(_ life: Life) -> Bool {
       life.session == nil && life.formerSessions.isEmpty && !life.isUnknown && life.agent == nil
-        && !life.isInterpreter
+        && !life.isInterpreter && life.undecidedSince == nil
     }
     if let life = current[pid], !plain(life) { return .special }
     if let lives = former[pid], !lives.allSatisfy(plain) { return .special }

@@ -169,7 +169,7 @@ final class Recorder: @unchecked Sendable {
     lastCommit = time
     do {
       try writer.commit(pending, covered: covered)
-      pending.removeAll(keepingCapacity: true)
+      pending.removeAll(keepingCapacity: pending.count < 50_000)
       let to = covered?.to
       let sessions = engine.openSessions
       let answered = shared.withLock { shared in

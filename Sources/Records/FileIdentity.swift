@@ -31,7 +31,7 @@ extension FileIdentity: CustomStringConvertible {
   /// Reads `inode:FSID:INODE:GENERATION[:SUBVOLUME]`.
   public init?(_ text: String) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 4 || parts.count == 5, parts[0] == "inode",
+    guard parts.count == 4 || parts.count == 5, parts[0] == "inode", !text.contains("+"),
       let fileSystem = UInt64(parts[1], radix: 16), let inode = UInt64(parts[2]),
       let generation = UInt32(parts[3]), let subvolume = parts.count == 5 ? UInt64(parts[4]) : 0
     else { return nil }

@@ -20,7 +20,7 @@ public struct Interval: Hashable, Sendable {
   }
 
   /// The length in seconds.
-  public var seconds: Double { Double(to.nanoseconds &- from.nanoseconds) / 1e9 }
+  public var seconds: Double { (Double(to.nanoseconds) - Double(from.nanoseconds)) / 1e9 }
 }
 
 /// A set of moments kept as disjoint intervals in order.

@@ -26,7 +26,8 @@ extension Timestamp: CustomStringConvertible {
   /// RFC 3339 in UTC with as many fraction digits as are needed: none, three, six or nine.
   public var description: String {
     let second = Self.floorDivide(nanoseconds, 1_000_000_000)
-    let fraction = nanoseconds - second * 1_000_000_000
+    // Wraps only on the way: the first second that 64 bits can hold begins before they do.
+    let fraction = nanoseconds &- second &* 1_000_000_000
     let day = Self.floorDivide(second, 86_400)
     let inDay = second - day * 86_400
     let (year, month, date) = Self.civil(fromDays: day)
@@ -46,7 +47,8 @@ extension Timestamp: CustomStringConvertible {
 
   /// The same cut to whole milliseconds, for tables.
   public var short: String {
-    Timestamp(nanoseconds: Self.floorDivide(nanoseconds, 1_000_000) * 1_000_000).description
+    let (whole, tooEarly) = Self.floorDivide(nanoseconds, 1_000_000).multipliedReportingOverflow(by: 1_000_000)
+    return tooEarly ? description : Timestamp(nanoseconds: whole).description
   }
 
   static func pad(_ value: Int64, _ width: Int) -> String {
@@ -97,7 +99,10 @@ extension Timestamp {
       return
     }
     if text.first == "-" {
-      guard let unit = text.last, let count = Int64(text.dropFirst().dropLast()), count >= 0 else { return nil }
+      let digits = text.dropFirst().dropLast()
+      guard let unit = text.last, digits.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }), let count = Int64(digits) else {
+        return nil
+      }
       let seconds: Int64
       switch unit {
       case "s": seconds = 1

@@ -18,9 +18,7 @@ struct MountEntryTests {
   func emptySource() throws {
     let table = MountEntry.table(try captured("mountinfo.txt"))
     try #require(table.count == 3)
-    withKnownIssue("two spaces in a row are split as one") {
-      #expect(table[1].source == [])
-    }
+    #expect(table[1].source == [])
   }
 
   @Test(
