@@ -65,7 +65,8 @@ let package = Package(
     .testTarget(name: "RulesTests", dependencies: ["Rules", "Records"], swiftSettings: strict),
     .testTarget(
       name: "LineageTests", dependencies: ["Lineage", "Journal", "Records", "Rules"], swiftSettings: strict),
-    .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport", swiftSettings: strict),
     .executableTarget(name: "alibi-actor", path: "Tests/Actor"),
     .testTarget(
       name: "ServiceTests", dependencies: ["LinuxKernel", "TestSupport", "alibid", "alibi", "alibi-actor"],

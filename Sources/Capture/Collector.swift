@@ -1,5 +1,5 @@
-public import Journal
 internal import Decode
+public import Journal
 public import LinuxKernel
 internal import Synchronization
 

@@ -21,7 +21,8 @@ extension StoreReader {
       if search.isCut {
         verdict.hazards.append(
           Verdict.Hazard(
-            kind: "names", detail: "directories were renamed in that time, and not every name of the target can be followed",
+            kind: "names",
+            detail: "directories were renamed in that time, and not every name of the target can be followed",
             time: nil))
       }
       if let place = question.unnamedFileSystem {

@@ -1,7 +1,7 @@
-public import Records
 internal import Foundation
 internal import GRDB
 internal import Glibc
+public import Records
 
 /// Reads a store, also while the service writes to it, and with no right to write.
 public final class StoreReader: Sendable {

@@ -1,6 +1,6 @@
-public import Records
 internal import GRDB
 internal import Glibc
+public import Records
 internal import Synchronization
 
 /// The one writer of a store.

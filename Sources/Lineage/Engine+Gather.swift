@@ -106,7 +106,9 @@ extension Engine {
 
   /// A directory entry of a file changed: what explains a changed link count.
   private mutating func noteEntry(_ record: FanotifyRecord, in bytes: RawSpan) {
-    if !record.mask.isDisjoint(with: [.create, .delete]), let target = record.target.flatMap({ identity($0, in: bytes) }) {
+    if !record.mask.isDisjoint(with: [.create, .delete]),
+      let target = record.target.flatMap({ identity($0, in: bytes) })
+    {
       named.insert(ProcessFile(pid: record.pid, identity: target))
     }
     if record.mask.contains(.rename), let to = record.newDirectory.flatMap({ reference($0, in: bytes) }) {

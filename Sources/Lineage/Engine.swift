@@ -1,7 +1,7 @@
+internal import Decode
 public import Journal
 public import Records
 public import Rules
-internal import Decode
 
 /// Turns the journal into findings: a pure function of the journal and of the answers recorded with it.
 ///
@@ -121,7 +121,9 @@ public struct Engine {
   /// Replaces the rules. Running sessions keep the agent they were recognised as, if the rules still know it.
   public mutating func adopt(_ rules: AgentRules) {
     let known = self.rules.agents.map(\.name)
-    func renumbered(_ agent: Int?) -> Int? { agent.flatMap { old in rules.agents.firstIndex { $0.name == known[old] } } }
+    func renumbered(_ agent: Int?) -> Int? {
+      agent.flatMap { old in rules.agents.firstIndex { $0.name == known[old] } }
+    }
     self.rules = rules
     sessions = sessions.mapValues { state in
       var state = state

@@ -105,7 +105,8 @@ public struct AlibiService: Service {
     let memory = try LockedMemory(
       count: JournalRing.headerSize + settings.capture.journalBytes, name: "alibi-journal")
     if !memory.isLocked {
-      logger.warning("the journal cannot be locked in memory: raise RLIMIT_MEMLOCK; under memory pressure events may be lost")
+      logger.warning(
+        "the journal cannot be locked in memory: raise RLIMIT_MEMLOCK; under memory pressure events may be lost")
     }
     let ring = unsafe JournalRing(memory: memory.bytes)
     let mailbox = try CaptureMailbox()

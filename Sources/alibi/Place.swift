@@ -64,7 +64,8 @@ struct Place {
   /// A file system of the place's that is watched by descriptors, so that names on it are not followed. An overlay
   /// is not meant: names on its layers are.
   func unnamed(beneath: Bool) -> String? {
-    let mounts = names.compactMap { mount(of: $0) }
+    let mounts =
+      names.compactMap { mount(of: $0) }
       + (beneath ? table.filter { mount in names.contains { RawPath(mount.mountPoint).isAtOrBeneath($0) } } : [])
     for mount in mounts where !mount.isKernelInterface && mount.type != Array("overlay".utf8) {
       guard let status = try? FileStatus(path: mount.mountPoint), status.device == mount.device else { continue }

@@ -9,7 +9,8 @@ enum TargetResolver {
   static func question(_ text: String, isGlob: Bool, time: Interval) throws(Failure) -> ProofQuestion {
     if text.hasPrefix("inode:") {
       guard let identity = FileIdentity(text) else {
-        throw .usage("\(text): not a file identity", hint: "inode:FILESYSTEM:INODE:GENERATION, as `alibi accesses` prints it")
+        throw .usage(
+          "\(text): not a file identity", hint: "inode:FILESYSTEM:INODE:GENERATION, as `alibi accesses` prints it")
       }
       var question = ProofQuestion(target: .identity(identity), time: time)
       question.fileSystems = [identity.fileSystem]
@@ -22,7 +23,8 @@ enum TargetResolver {
   private static func glob(_ text: String, _ time: Interval) throws(Failure) -> ProofQuestion {
     let pattern: PathPattern
     do { pattern = try PathPattern(text) } catch {
-      throw .usage("\(text): not a pattern (\(error))", hint: "** stands for any number of directories, * for a part of a name")
+      throw .usage(
+        "\(text): not a pattern (\(error))", hint: "** stands for any number of directories, * for a part of a name")
     }
     guard text.hasPrefix("/") else {
       throw .usage("\(text): a pattern must begin with /", hint: "/**/*.csv means every csv file")

@@ -11,7 +11,9 @@ struct Scene {
   static let ownPid: Int32 = 4_000_000
 
   /// A directory the oracle knows by its inode.
-  var paths: [UInt64: String] = [2: "/", 10: "/usr/bin", 11: "/home/u/.local/share/claude/versions", 12: "/home/u/proj"]
+  var paths: [UInt64: String] = [
+    2: "/", 10: "/usr/bin", 11: "/home/u/.local/share/claude/versions", 12: "/home/u/proj",
+  ]
   var facts: [Int32: SessionFacts] = [:]
   var environments: [Int32: [String]] = [:]
   var engine: Engine
@@ -36,7 +38,9 @@ struct Scene {
       FileSystemEntry(
         fileSystem: Self.fileSystem, device: Self.device, type: Array("ext4".utf8), mountPoint: Array("/".utf8),
         watching: .identity, reason: "", time: now - 1))
-    for process in processes ?? [Self.process(1, parent: 0, "/sbin/init"), Self.process(100, parent: 1, "/usr/bin/bash")] {
+    for process in processes ?? [
+      Self.process(1, parent: 0, "/sbin/init"), Self.process(100, parent: 1, "/usr/bin/bash"),
+    ] {
       add(process)
     }
     try batch()

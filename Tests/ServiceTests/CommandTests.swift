@@ -51,7 +51,8 @@ extension ServiceTests {
       let service = try ServiceUnderTest()
       let agent = try StandInAgent()
       let file = try agent.file("a.txt")
-      let command = "\(Place.programs)/alibi prove \(file) --from -1s --absent-name --state \(service.state) > /dev/full"
+      let command =
+        "\(Place.programs)/alibi prove \(file) --from -1s --absent-name --state \(service.state) > /dev/full"
       let outcome = try Subprocess.run("/bin/sh", ["-c", command])
       #expect(outcome.status == 74)
     }

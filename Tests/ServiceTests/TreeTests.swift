@@ -49,7 +49,9 @@ extension ServiceTests {
     @Test("another user, through setpriv as sudo does it")
     func otherUser() throws {
       try expectSeen(
-        { "chmod 755 $(dirname \($1)) $(dirname $(dirname \($1))); setpriv --reuid 65534 --clear-groups cat \($1) >/dev/null; : \($0)" },
+        {
+          "chmod 755 $(dirname \($1)) $(dirname $(dirname \($1))); setpriv --reuid 65534 --clear-groups cat \($1) >/dev/null; : \($0)"
+        },
         "setuid")
     }
 

@@ -169,7 +169,8 @@ extension ServiceTests {
       let service = try ServiceUnderTest()
       let agent = try StandInAgent()
       let before = now()
-      let again = "l=$(findmnt -no SOURCE \(scratch("mnt"))); umount \(scratch("mnt")); mount -o loop \(scratch("image")) \(scratch("mnt"))"
+      let again =
+        "l=$(findmnt -no SOURCE \(scratch("mnt"))); umount \(scratch("mnt")); mount -o loop \(scratch("image")) \(scratch("mnt"))"
       #expect(try Subprocess.run("/bin/sh", ["-c", again]).status == 0)
       Thread.sleep(forTimeInterval: 0.3)
       let from = now()

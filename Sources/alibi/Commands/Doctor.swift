@@ -39,12 +39,16 @@ struct Doctor: ParsableCommand {
 
   private func examine() -> [Finding] {
     [
-      attempt("fanotify identity mode", needed: true, "nothing can be captured (needs Linux 5.17)") { () throws(Errno) in
+      attempt("fanotify identity mode", needed: true, "nothing can be captured (needs Linux 5.17)") {
+        () throws(Errno) in
         let group = try FanotifyGroup(.identity)
         try group.mark(.fileSystem, mask: FanotifyMask.files.rawValue, path: Array("/".utf8))
         return "whole-file-system marks on / with directory, name and target"
       },
-      attempt("fanotify descriptor mode", needed: false, "file systems that refuse identity mode are not covered (FAN_REPORT_FD_ERROR, Linux 6.13)") {
+      attempt(
+        "fanotify descriptor mode", needed: false,
+        "file systems that refuse identity mode are not covered (FAN_REPORT_FD_ERROR, Linux 6.13)"
+      ) {
         () throws(Errno) in
         _ = try FanotifyGroup(.descriptor)
         return "for file systems that refuse identity mode"
@@ -57,7 +61,10 @@ struct Doctor: ParsableCommand {
           object: try OwnedDescriptor.open("/proc/self/ns/mnt", .readOnly))
         return "attached and detached mounts, by namespace"
       },
-      attempt("perf task records", needed: true, "no verdict is NOT ACCESSED: CLONE_PARENT and a silenced connector cannot be excluded") {
+      attempt(
+        "perf task records", needed: true,
+        "no verdict is NOT ACCESSED: CLONE_PARENT and a silenced connector cannot be excluded"
+      ) {
         () throws(Errno) in
         let cpus = try Procfs.onlineCPUs()
         for cpu in cpus { _ = try PerfTaskRing(cpu: cpu, bytes: 1 << 16) }

@@ -8,7 +8,8 @@ enum AccessTable {
     var table = Table(["RECORD", "TIME", "SESSION", "DEVELOPER", "PROCESS", "OPERATIONS", "SURE", "PATH"])
     for row in rows.prefix(limit) {
       let access = row.access
-      let path = access.path?.description ?? access.name.map { "(directory unknown)/\($0)" } ?? access.identity.description
+      let path =
+        access.path?.description ?? access.name.map { "(directory unknown)/\($0)" } ?? access.identity.description
       let process = row.executable.map { RawPath($0.lastComponent).description } ?? "?"
       table.add([
         "\(row.id)", access.time.from.short, row.session ?? "-", row.developer ?? "-",
@@ -148,20 +149,24 @@ struct Trace: ParsableCommand {
     let access = row.access
     lines.append("path         \(access.path?.description ?? "unknown, \(access.name?.description ?? "no name")")")
     lines.append("file         \(access.identity)")
-    lines.append("operations   \(access.operations.labels.joined(separator: ", ")), \(access.count) event\(access.count == 1 ? "" : "s")")
+    lines.append(
+      "operations   \(access.operations.labels.joined(separator: ", ")), \(access.count) event\(access.count == 1 ? "" : "s")"
+    )
     lines.append("result       \(access.result == 0 ? "success" : "errno \(access.result)")")
     lines.append("no earlier   \(access.time.from)")
     lines.append("no later     \(access.time.to)")
     lines.append("attribution  \(access.attribution.label)")
     for process in chain {
       lines.append(
-        "process      \(process.key.pid) \(process.executable) (\(process.processClass.rawValue)), since \(process.started)")
+        "process      \(process.key.pid) \(process.executable) (\(process.processClass.rawValue)), since \(process.started)"
+      )
     }
     if let session {
       lines.append("session      \(session.key), \(session.agent)\(session.version.map { " " + $0 } ?? "")")
       if let parent { lines.append("             \(session.relation?.rawValue ?? "within") \(parent)") }
       lines.append("conversation \(row.conversation ?? "not labelled at that time")")
-      lines.append("developer    \(session.facts?.developer ?? "unknown")\(session.facts?.terminal.map { " on " + $0 } ?? "")")
+      lines.append(
+        "developer    \(session.facts?.developer ?? "unknown")\(session.facts?.terminal.map { " on " + $0 } ?? "")")
       lines.append("directory    \(session.facts?.workingDirectory?.description ?? "unknown")")
       lines.append("project      \(session.facts?.project?.description ?? "unknown")")
       lines.append("executable   \(session.executable)")

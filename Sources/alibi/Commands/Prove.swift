@@ -13,7 +13,8 @@ struct Prove: ParsableCommand {
 
   @OptionGroup var common: Common
 
-  @Argument(help: "A path, a directory (everything beneath it), inode:FILESYSTEM:INODE:GENERATION, or with --glob a pattern.")
+  @Argument(
+    help: "A path, a directory (everything beneath it), inode:FILESYSTEM:INODE:GENERATION, or with --glob a pattern.")
   var target: String
 
   @Option(
