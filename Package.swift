@@ -64,7 +64,8 @@ let package = Package(
 
     .testTarget(name: "RulesTests", dependencies: ["Rules", "Records"], swiftSettings: strict),
     .testTarget(
-      name: "LineageTests", dependencies: ["Lineage", "Journal", "Records", "Rules"], swiftSettings: strict),
+      name: "LineageTests", dependencies: ["Lineage", "Journal", "Records", "Rules"], exclude: ["Fixtures"],
+      swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport", swiftSettings: strict),
     .executableTarget(name: "alibi-actor", path: "Tests/Actor"),

@@ -186,8 +186,9 @@ extension Engine {
   }
 
   mutating func nameExecutables(_ oracle: inout some Oracle) {
-    for (pid, candidates) in execs {
-      var named = candidates
+    // In order of pids: the same journal must ask the same questions in the same order.
+    for pid in execs.keys.sorted() {
+      var named = execs[pid] ?? []
       for index in named.indices where named[index].path == nil {
         guard let parent = named[index].parent else { continue }
         named[index].path = paths(of: named[index].name, in: parent, &oracle).first

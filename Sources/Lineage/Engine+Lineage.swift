@@ -196,7 +196,8 @@ extension Engine {
 
   /// Execs whose opening had not been read when they committed.
   private mutating func decideWaiting(_ source: some BatchSource, _ oracle: inout some Oracle) {
-    for (pid, main) in undecided {
+    for pid in undecided.keys.sorted() {
+      let main = undecided[pid] ?? nil
       guard let life = processes[pid], let since = life.undecidedSince else {
         undecided[pid] = nil
         continue
@@ -295,7 +296,7 @@ extension Engine {
       adopt(process)
     }
     // Sessions of which nothing lives any more ended while nobody watched.
-    for id in Set(survivors.values.map(\.session.id)) where sessions[id] == nil {
+    for id in Set(survivors.values.map(\.session.id)).sorted() where sessions[id] == nil {
       findings.append(.sessionEnded(id, wall(batch.lower)))
     }
     survivors = [:]

@@ -124,7 +124,7 @@ extension Engine {
     guard let inner = processes[pid]?.session else { return }
     let children = processes.current.values.filter {
       $0.parent == pid && $0.key.startedAt >= batch.lower && $0.session == outer
-    }
+    }.sorted { $0.key.pid < $1.key.pid }
     for child in children {
       _ = processes.update(child.key.pid) { life in
         life.join(inner, at: batch.upper)

@@ -29,12 +29,56 @@ public protocol Oracle {
   mutating func answer(_ question: Question) -> Answer
 }
 
-extension Answer: JournalValue {
+/// A question and its answer as a recorded journal keeps them: the same journal gives the same records.
+public struct Exchange: JournalValue, Hashable, Sendable {
   /// See `JournalValue`.
   public static let kind = EntryKind.answer
+  /// What was asked.
+  public var question: Question
+  /// What was answered.
+  public var answer: Answer
+
+  /// An exchange of these parts.
+  public init(question: Question, answer: Answer) {
+    self.question = question
+    self.answer = answer
+  }
 
   /// See `JournalValue`.
   public func write(to writer: inout ByteWriter) {
+    switch question {
+    case .directory(let fileSystem, let type, let handle):
+      writer.write(UInt8(1))
+      writer.write(fileSystem)
+      writer.write(type)
+      writer.write(handle)
+    case .facts(let pid):
+      writer.write(UInt8(2))
+      writer.write(pid)
+    case .environment(let pid):
+      writer.write(UInt8(3))
+      writer.write(pid)
+    }
+    answer.write(to: &writer)
+  }
+
+  /// See `JournalValue`.
+  public init(from reader: inout ByteReader) throws(JournalError) {
+    let at = reader.offset
+    switch try reader.integer(UInt8.self) {
+    case 1:
+      question = .directory(
+        fileSystem: try reader.integer(), type: try reader.integer(), handle: try reader.byteString())
+    case 2: question = .facts(pid: try reader.integer())
+    case 3: question = .environment(pid: try reader.integer())
+    default: throw .truncated(offset: at)
+    }
+    answer = try Answer(from: &reader)
+  }
+}
+
+extension Answer {
+  func write(to writer: inout ByteWriter) {
     switch self {
     case .directory(let path):
       writer.write(UInt8(1))
@@ -57,8 +101,7 @@ extension Answer: JournalValue {
     }
   }
 
-  /// See `JournalValue`.
-  public init(from reader: inout ByteReader) throws(JournalError) {
+  init(from reader: inout ByteReader) throws(JournalError) {
     let at = reader.offset
     switch try reader.integer(UInt8.self) {
     case 1: self = .directory(try reader.optionalByteString())

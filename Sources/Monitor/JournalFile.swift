@@ -18,8 +18,8 @@ final class JournalFile: @unchecked Sendable {
     try? batch.forEach { (entry, _) throws(JournalError) in write(entry.encoded) }
   }
 
-  func append(_ answer: Answer) {
-    let payload = answer.payload
+  func append(_ exchange: Exchange) {
+    let payload = exchange.payload
     unsafe write(Entry(kind: .answer, aux: 0, payload: payload.span.bytes).encoded)
   }
 

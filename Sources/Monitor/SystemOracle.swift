@@ -20,7 +20,7 @@ struct SystemOracle: Oracle {
   private var mounts: [UInt64: [Mount]] = [:]
   private var users = UserNames()
   /// Where answers go besides the attribution, if somebody records the journal.
-  var keep: ((Answer) -> Void)?
+  var keep: ((Exchange) -> Void)?
 
   mutating func answer(_ question: Question) -> Answer {
     let answer: Answer =
@@ -29,7 +29,7 @@ struct SystemOracle: Oracle {
       case .facts(let pid): .facts(facts(of: pid))
       case .environment(let pid): .environment(environment(of: pid))
       }
-    keep?(answer)
+    keep?(Exchange(question: question, answer: answer))
     return answer
   }
 
