@@ -42,7 +42,8 @@ struct ImportTests {
   private func imports(_ file: URL) throws -> [(module: String, isPublic: Bool)] {
     let text = try String(contentsOf: file, encoding: .utf8)
     return text.split(separator: "\n").compactMap { line in
-      guard let match = line.firstMatch(of: #/^(@\w+ )?(public |internal )?import (?:struct |class |enum |func )?(\w+)/#)
+      guard
+        let match = line.firstMatch(of: #/^(@\w+ )?(public |internal )?import (?:struct |class |enum |func )?(\w+)/#)
       else { return nil }
       return (String(match.3), match.2 == "public ")
     }
