@@ -181,6 +181,10 @@ public final class Collector: @unchecked Sendable {
 
   private func refreshMounts() {
     for entry in mounts.refresh() { write(entry) }
+    if mounts.hasMoved {
+      mounts.hasMoved = false
+      write(.mountsChanged, [])
+    }
     followCPUs()
     lastRefresh = Clock.monotonic.now
   }

@@ -24,6 +24,10 @@ final class MountWatch {
   private var watched: [UInt64: Watched] = [:]
   private var namespaces: [[UInt8]: Namespace] = [:]
   private let ownNamespace: [UInt8]
+  /// The host's own mounts at the last look.
+  private var ownTable: [UInt8] = []
+  /// Whether they were others at the look before; for the caller to take.
+  var hasMoved = false
   /// CLOCK_MONOTONIC when every mark was last seen in place.
   private var proven = Clock.monotonic.now
 
@@ -121,6 +125,10 @@ final class MountWatch {
     _ changes: inout [FileSystemEntry]
   ) {
     guard let text = try? Procfs.file("/proc/\(process)/mountinfo", limit: 16 << 20) else { return }
+    if root.isEmpty {
+      hasMoved = hasMoved || (!ownTable.isEmpty && ownTable != text)
+      ownTable = text
+    }
     let table = MountEntry.table(text)
     for mount in table { present[mount.device, default: []].insert(mount.id) }
     for mount in table {

@@ -55,8 +55,8 @@ public struct ProofQuestion: Sendable {
   public var exists = true
   /// The file systems on which the target lies; nil where that cannot be told.
   public var fileSystems: Set<UInt64>?
-  /// A file system of the target's on which names cannot be followed, in words.
-  public var unnamedFileSystem: String?
+  /// Why names of the target cannot all be followed, in words; empty where they can.
+  public var obstacles: [String] = []
   /// The time asked about.
   public var time: Interval
   /// Whose accesses count.

@@ -25,11 +25,7 @@ extension StoreReader {
             detail: "directories were renamed in that time, and not every name of the target can be followed",
             time: nil))
       }
-      if let place = question.unnamedFileSystem {
-        verdict.hazards.append(
-          Verdict.Hazard(
-            kind: "names", detail: "creations, deletions and renames are not seen on \(place)", time: nil))
-      }
+      verdict.hazards += question.obstacles.map { Verdict.Hazard(kind: "names", detail: $0, time: nil) }
       if !verdict.targetIsKnown, !question.acceptsAbsentName {
         verdict.hazards.append(
           Verdict.Hazard(

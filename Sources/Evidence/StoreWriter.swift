@@ -1,5 +1,4 @@
 internal import GRDB
-internal import Glibc
 public import Records
 internal import Synchronization
 
@@ -86,8 +85,6 @@ public final class StoreWriter: Sendable {
       try db.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON")
     }
     do {
-      // Records name people and places: nobody but root and the group may read them.
-      umask(0o027)
       queue = try DatabaseQueue(path: path, configuration: configuration)
       try Schema.migrator.migrate(queue)
       // GRDB sets NORMAL after it has opened a WAL database: a commit must survive a power cut.

@@ -24,6 +24,8 @@ public enum EntryKind: UInt16, Sendable {
   case run = 10
   /// A barrier somebody asked for; `aux` unused, the payload is its number.
   case barrier = 11
+  /// Mounts of the host's own namespace changed: paths told before may not hold. No payload.
+  case mountsChanged = 12
 }
 
 /// Every entry: 16 bytes of header, the payload, and filling up to a multiple of eight.

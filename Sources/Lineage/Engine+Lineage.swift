@@ -52,7 +52,7 @@ extension Engine {
     life.reportedAt = batch.upper
     inherit(&life, from: parent, at: time)
     if let old = processes[child], old.died == nil { died(child, at: time) }
-    processes.begin(life, at: time)
+    processes.begin(life, at: time, lower: batch.lower)
     if let session = life.session { sessions[session]?.members += 1 }
     if run?.hasPerf == true, run?.hasConnector == true {
       halfSeen.append(HalfSeenBirth(key: life.key, reported: batch.upper))
@@ -157,7 +157,7 @@ extension Engine {
     if processes[pid] == nil {
       var life = Life(key: ProcessKey(pid: pid, startedAt: time, provenance: .unknown))
       life.isUnknown = true
-      processes.begin(life, at: time)
+      processes.begin(life, at: time, lower: batch.lower)
     }
     let main = mainMapping(of: pid, after: index).map { mapping in
       var kept = mapping
@@ -261,24 +261,40 @@ extension Engine {
   }
 
   /// What a committed exec executed. Openings for execution are program, script and loader, and those of other
-  /// execs in the same batch; the first mapping tells them apart.
+  /// execs of the pid, also of failed ones; the first mapping tells them apart. A script is told later, by the
+  /// interpreter that opens it.
   private func explanation(
     of pid: Int32, _ main: FileMapping?
   ) -> (executable: ExecCandidate?, agent: AgentMatch?) {
     let candidates = execs[pid] ?? []
-    let mapped = main.flatMap { main in
-      candidates.first {
-        $0.identity?.inode == main.inode
-          && ($0.device == main.device || $0.identity?.generation == main.generation)
-      }
+    guard let main else {
+      // Without perf any opening may be the one; an agent's counts.
+      let agent = candidates.first { agentMatch($0) != nil }
+      let chosen = agent ?? candidates.last { !$0.isLoader }
+      return (chosen, chosen.flatMap(agentMatch))
     }
-    let agentCandidate = candidates.first { $0.path.map { rules.agent(executable: $0) != nil } ?? false }
-    let match = agentCandidate?.path.flatMap { rules.agent(executable: $0) }
-    // An agent among the openings of the batch counts: which of several execs it was cannot be told.
-    if let agentCandidate { return (agentCandidate, match) }
-    if let mapped { return (mapped, nil) }
-    // Mapped from where no opening was seen, or nothing but a loader opened: nobody can explain it.
-    return (main == nil ? candidates.last { !$0.isLoader } : nil, nil)
+    let mapped = candidates.first {
+      $0.identity?.inode == main.inode
+        && ($0.device == main.device || $0.identity?.generation == main.generation)
+    }
+    // Mapped from where no opening was seen: nobody can explain it.
+    guard var chosen = mapped else { return (nil, nil) }
+    // The kernel told the mapping's path at the exec; the directory's may have changed before it was asked for.
+    let told = RawPath(main.copied ?? [])
+    let match = agentMatch(chosen) ?? rules.agent(executable: told)
+    if chosen.path == nil {
+      guard told.isAbsolute else { return (nil, nil) }
+      chosen.path = told
+    }
+    return (chosen, match)
+  }
+
+  private func agentMatch(_ candidate: ExecCandidate) -> AgentMatch? {
+    guard let path = candidate.path else { return nil }
+    for name in directories.alternatives(path) {
+      if let match = rules.agent(executable: name) { return match }
+    }
+    return nil
   }
 
   // MARK: - Found in /proc
@@ -333,7 +349,7 @@ extension Engine {
       life.parentRecord = parent.record
       sessions[session]?.members += 1
     } else if let match {
-      processes.begin(life, at: process.time)
+      processes.begin(life, at: process.time, lower: batch.lower)
       var silent = NoOracle()
       let script = process.script.isEmpty ? process.executable : process.script
       beginSession(
@@ -344,7 +360,7 @@ extension Engine {
       // Born while lineage was lost or nobody watched, its parent gone or nobody's: it may be any session's.
       life.isUnknown = true
     }
-    processes.begin(life, at: process.time)
+    processes.begin(life, at: process.time, lower: batch.lower)
     if life.session != nil { openRecord(process.pid) }
   }
 }

@@ -150,6 +150,7 @@ public struct Engine {
     batchNumber += 1
     var barriers: [UInt64] = []
     var losses: [LossEntry] = []
+    var haveMountsMoved = false
     var watched: [FileSystemEntry] = []
     timeline.append(contentsOf: early)
     early.removeAll(keepingCapacity: true)
@@ -171,9 +172,11 @@ public struct Engine {
       case .barrier:
         var reader = ByteReader(entry.bytes)
         barriers.append(try reader.integer(UInt64.self))
+      case .mountsChanged: haveMountsMoved = true
       case .answer, .padding: break
       }
     }
+    if haveMountsMoved { directories = DirectoryNames() }
     for entry in watched { note(entry) }
     for loss in losses { note(loss) }
     noteOverflow()

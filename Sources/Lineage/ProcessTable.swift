@@ -35,13 +35,16 @@ struct ProcessTable {
     (former[pid] ?? []) + (current[pid].map { [$0] } ?? [])
   }
 
-  /// Begins a life; what lived under the pid before is over.
-  mutating func begin(_ life: Life, at time: UInt64) {
+  /// Begins a life; what lived under the pid before is over, and counts only if it ended after `lower`: no event of
+  /// the batch is older.
+  mutating func begin(_ life: Life, at time: UInt64, lower: UInt64) {
     let pid = life.key.pid
     if var old = current[pid] {
       if old.died == nil { old.died = time }
-      former[pid, default: []].append(old)
-      touched.append(pid)
+      if let died = old.died, died >= lower {
+        former[pid, default: []].append(old)
+        touched.append(pid)
+      }
     }
     current[pid] = life
     judge(pid)

@@ -84,6 +84,9 @@ public enum OwnFiles {
     return LockFile(file)
   }
 
+  /// From here on what this process makes is for its user and group only, umask(2).
+  public static func keepFromOthers() { umask(0o027) }
+
   /// Gives a file to a group, chown(2); one that is not there is left out.
   public static func setGroup(_ path: String, _ group: UInt32) throws(Errno) {
     do throws(Errno) { _ = try call { unsafe chown(path, .max, group) } } catch {

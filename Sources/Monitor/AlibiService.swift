@@ -53,6 +53,8 @@ public struct AlibiService: Service {
       throw StartFailure(
         description: "capture needs root", hint: "run it with sudo, or as a system service", exitStatus: 77)
     }
+    // Records name people and places.
+    OwnFiles.keepFromOthers()
     do throws(Errno) {
       try OwnFiles.makeDirectory(settings.stateDirectory, mode: 0o750)
       try OwnFiles.makeDirectory(settings.runDirectory, mode: 0o755)

@@ -23,6 +23,7 @@ final class Recorder: @unchecked Sendable {
   private var pending: [Finding] = []
   private var covered: Interval?
   private var lastCommit: UInt64 = 0
+  private var lastLetGo: UInt64 = 0
   private var reached: [UInt64] = []
   private var failures = 0
   private var recording: JournalFile?
@@ -92,6 +93,7 @@ final class Recorder: @unchecked Sendable {
       let isStopping = shared.withLock { $0.isStopping }
       if let rules = shared.withLock({ $0.rules.take() }) { engine.adopt(rules) }
       drain()
+      letGoOfMounts()
       collectDigests()
       commitIfDue(now: isStopping)
       if isStopping { break }
@@ -149,11 +151,18 @@ final class Recorder: @unchecked Sendable {
       logger.warning("gap: \(gap.reason)", metadata: ["source": "\(gap.source)"])
     }
     for case .fileSystem(let watched) in outcome.findings {
-      if watched.mode == nil { oracle.forget(watched.fileSystem) }
       logger.debug(
         "file system",
         metadata: ["at": "\(watched.mountPoint)", "mode": "\(watched.mode ?? "none")", "why": "\(watched.reason)"])
     }
+  }
+
+  /// Now and then, so that many questions share one look at the mounts and nobody waits long to unmount.
+  private func letGoOfMounts() {
+    let time = Clock.monotonic.now
+    guard time > lastLetGo + 300_000_000 else { return }
+    oracle.letGo()
+    lastLetGo = time
   }
 
   private func collectDigests() {

@@ -59,9 +59,10 @@ struct SystemOracle: Oracle {
     return found
   }
 
-  /// Forgets descriptors, which would keep a file system from being unmounted.
-  mutating func forget(_ fileSystem: UInt64) {
-    mounts[fileSystem] = nil
+  /// Lets go of every file system: a directory held open keeps it from being unmounted, and tells old paths after
+  /// its mount was moved.
+  mutating func letGo() {
+    mounts.removeAll()
   }
 
   private mutating func facts(of pid: Int32) -> SessionFacts? {

@@ -61,17 +61,19 @@ struct Place {
     return found.isEmpty ? nil : found
   }
 
-  /// A file system of the place's that is watched by descriptors, so that names on it are not followed. An overlay
+  /// File systems of the place's that are watched by descriptors, so that names on them are not followed. An overlay
   /// is not meant: names on its layers are.
-  func unnamed(beneath: Bool) -> String? {
+  func obstacles(beneath: Bool) -> [String] {
     let mounts =
       names.compactMap { mount(of: $0) }
       + (beneath ? table.filter { mount in names.contains { RawPath(mount.mountPoint).isAtOrBeneath($0) } } : [])
     for mount in mounts where !mount.isKernelInterface && mount.type != Array("overlay".utf8) {
       guard let status = try? FileStatus(path: mount.mountPoint), status.device == mount.device else { continue }
-      if (try? FileHandle(path: mount.mountPoint)) == nil { return RawPath(mount.mountPoint).description }
+      if (try? FileHandle(path: mount.mountPoint)) == nil {
+        return ["creations, deletions and renames are not seen on \(RawPath(mount.mountPoint))"]
+      }
     }
-    return nil
+    return []
   }
 
   /// realpath(3), of the nearest ancestor that exists.

@@ -45,7 +45,9 @@ enum TargetResolver {
       }
     }
     question.fileSystems = place.fileSystems(beneath: true)
-    question.unnamedFileSystem = place.unnamed(beneath: true)
+    question.obstacles = place.obstacles(beneath: true)
+    let patterns = [pattern] + question.otherPatterns
+    followLinks(place, &question) { path in patterns.contains { $0.matches(path) } }
     return question
   }
 
@@ -63,8 +65,18 @@ enum TargetResolver {
     question.exists = status != nil
     question.identities = place.names.compactMap { identity($0) }
     question.fileSystems = place.fileSystems(beneath: isTree)
-    question.unnamedFileSystem = place.unnamed(beneath: isTree)
+    question.obstacles = place.obstacles(beneath: isTree)
+    if isTree, status != nil { followLinks(place, &question) { _ in true } }
     return question
+  }
+
+  /// A file with several names may have been accessed by one that lies elsewhere: each counts by its identity.
+  private static func followLinks(
+    _ place: Place, _ question: inout ProofQuestion, _ matches: (RawPath) -> Bool
+  ) {
+    let found = LinkedFiles(beneath: place.names)
+    question.identities += found.paths.filter(matches).compactMap { identity($0) }
+    if let why = found.incomplete { question.obstacles.append(why) }
   }
 
   private static func identity(_ path: RawPath) -> FileIdentity? {

@@ -236,4 +236,54 @@ struct AttributionTests {
     #expect(gap.source == "fanotify")
     #expect(gap.time.seconds > 0)
   }
+
+  @Test("a child that the launcher forked before it became the agent is nobody's")
+  func launcherChild() throws {
+    var scene = try Scene()
+    scene.fork(100, 200)
+    scene.exec(200, 10, "sh", inode: 60)
+    scene.fork(200, 201)
+    scene.exec(200, 11, "2.1.329", inode: 900)
+    try scene.batch()
+    scene.read(201, "a.txt", 50)
+    try scene.batch()
+    #expect(scene.sessions.map(\.root.pid) == [200])
+    #expect(scene.accesses("/home/u/proj/a.txt").isEmpty)
+  }
+
+  @Test("an exec of the agent that failed makes nothing of the process's next exec")
+  func failedThenOther() throws {
+    var scene = try Scene()
+    scene.fork(100, 200)
+    scene.event(0x1020, 200, 11, "2.1.329", 900)
+    try scene.batch()
+    scene.exec(200, 10, "cat", inode: 60)
+    scene.read(200, "a.txt", 50)
+    try scene.batch()
+    #expect(scene.sessions.isEmpty)
+  }
+
+  @Test("a pid whose former life ended before the batch is its present life's alone")
+  func pidReusedLater() throws {
+    var scene = try sceneWithAgent()
+    scene.fork(200, 300)
+    scene.exit(300)
+    try scene.batch()
+    try scene.batch()
+    scene.fork(100, 300)
+    scene.read(300, "a.txt", 50)
+    try scene.batch()
+    #expect(scene.accesses("/home/u/proj/a.txt").isEmpty)
+  }
+
+  @Test("an agent whose directory is gone when its name is asked for is known by what the kernel told at the exec")
+  func installationRemoved() throws {
+    var scene = try Scene()
+    scene.fork(100, 200)
+    scene.event(0x1020, 200, 77, "2.1.329", 900)
+    scene.commit(200, maps: 900, as: "/home/u/.local/share/claude/versions/2.1.329")
+    scene.read(200, "a.txt", 50)
+    try scene.batch()
+    #expect(scene.sessions.map(\.agent) == ["claude-code"])
+  }
 }

@@ -131,13 +131,13 @@ struct Scene {
   }
 
   /// A committed exec without its opening, and what it maps first.
-  mutating func commit(_ pid: Int32, maps inode: UInt64?) {
+  mutating func commit(_ pid: Int32, maps inode: UInt64?, as path: String = "/program") {
     perf(3, misc: 0x2000) {
       $0.write(pid)
       $0.write(pid)
       $0.write(UInt64(0))
     }
-    if let inode { map(pid, inode, "/program", executable: true) }
+    if let inode { map(pid, inode, path, executable: true) }
   }
 
   mutating func map(

@@ -94,6 +94,18 @@ extension ServiceTests {
       #expect(service.prove(work + "/dir/", from: from).status == 1)
     }
 
+    @Test("a tree and a pattern answer for a file of theirs that was read by a link elsewhere")
+    func linksOutOfTrees() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      try agent.home.makeDirectory("work/tree")
+      let file = try agent.file("tree/a.csv")
+      let from = now()
+      try agent.run("ln \(file) \(agent.home("work/out")); read l < \(agent.home("work/out"))")
+      #expect(service.prove(agent.home("work/tree/"), from: from, "--op", "read").status == 1)
+      #expect(service.prove(agent.home("work/tree/*.csv"), from: from, "--op", "read", "--glob").status == 1)
+    }
+
     @Test("a question through a bind mount or a symbolic link is about the place behind it")
     func otherWays() throws {
       let service = try ServiceUnderTest()
