@@ -380,21 +380,3 @@ private struct NoOracle: Oracle {
     }
   }
 }
-
-extension LineageEvent {
-  /// The event with everything in it that lies in a batch which is about to end.
-  func kept(from source: some BatchSource) -> LineageEvent {
-    guard case .map(let pid, var mapping) = what else { return self }
-    mapping.copied = mapping.path(in: source)
-    return LineageEvent(time: time, witness: witness, what: .map(pid: pid, mapping))
-  }
-}
-
-extension ExecCandidate {
-  init(path: RawPath) {
-    self.init(identity: nil, device: nil, parent: nil, name: Array(path.lastComponent), path: path, usedIn: nil)
-  }
-
-  /// Whether it is the dynamic loader, which every program opens for execution besides itself.
-  var isLoader: Bool { name.starts(with: Array("ld-".utf8)) || name.starts(with: Array("ld.so".utf8)) }
-}

@@ -72,7 +72,7 @@ extension ServiceTests {
       let keys = try service.sessions().map(\.session)
       #expect(keys.count == 1)
       _ = try session.finish()
-      service.alibi("prove", "/", "--from", "-1s")
+      service.alibi("accesses", "--limit", "1")
       try service.kill()
       Thread.sleep(forTimeInterval: 0.3)
       try service.restart()

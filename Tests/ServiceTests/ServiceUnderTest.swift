@@ -81,14 +81,14 @@ final class ServiceUnderTest {
 
   /// The records of a path; a barrier first, so that what has happened is there.
   func accesses(_ path: String) throws -> [Record] {
-    alibi("prove", "/", "--from", "-1s")
+    alibi("accesses", "--limit", "1")
     let escaped = path.map { "\\*?{".contains($0) ? "\\\($0)" : "\($0)" }.joined()
     let outcome = alibi("accesses", "--json", "--path", escaped)
     return try JSONDecoder().decode([Record].self, from: Data(outcome.output.utf8))
   }
 
   func sessions() throws -> [SessionRecord] {
-    alibi("prove", "/", "--from", "-1s")
+    alibi("accesses", "--limit", "1")
     return try JSONDecoder().decode([SessionRecord].self, from: Data(alibi("sessions", "--json").output.utf8))
   }
 
