@@ -77,7 +77,7 @@ extension ServiceTests {
       let agent = try StandInAgent()
       let file = try agent.file("a.txt")
       try agent.run("read l < \(file); echo y > \(file)")
-      let session = try #require(try service.sessions().first?.session)
+      let session = try #require(try service.standIns().first?.session)
       let all = service.alibi("timeline", session, "--path", file, "--json").output
       let written = service.alibi("timeline", session, "--path", file, "--op", "write", "--json").output
       let decoder = JSONDecoder()

@@ -92,6 +92,9 @@ final class ServiceUnderTest {
     return try JSONDecoder().decode([SessionRecord].self, from: Data(alibi("sessions", "--json").output.utf8))
   }
 
+  /// The sessions of stand-in agents: another test's program may be a session of an unknown executable meanwhile.
+  func standIns() throws -> [SessionRecord] { try sessions().filter { $0.version == "9.9.9" } }
+
   struct Record: Decodable {
     var id: Int
     var session: String?

@@ -107,9 +107,13 @@ extension ServiceTests {
       #expect(service.prove(place.path + "/", from: from).status == 1)
       let outcome = service.alibi("accesses", "--json", "--path", place("*"))
       let records = try JSONDecoder().decode([ServiceUnderTest.Record].self, from: Data(outcome.output.utf8))
-      let read = Set(records.filter { $0.op.contains("read") && $0.attribution == "witnessed" }.compactMap(\.path))
-      let unsure = records.filter { $0.attribution != "witnessed" || !$0.op.contains("read") }.prefix(3)
-      #expect(read.count == count, "\(Set(records.compactMap(\.path)).count) paths, unsure: \(Array(unsure))")
+      let read = Set(records.filter { $0.op.contains("read") && $0.session != nil }.compactMap(\.path))
+      #expect(read.count == count)
+      // Each process takes a pid; where a person's process gave one back within the same few milliseconds, the access
+      // may be either's, and says so.
+      let unsure = records.filter { $0.attribution != "witnessed" }
+      #expect(unsure.count < count / 1000, "\(unsure.prefix(3))")
+      #expect(unsure.allSatisfy { $0.attribution == "ambiguous" })
       #expect(Set(records.map(\.session)).count == 1)
       let status = try #require(try service.json("status") as? [String: Any])
       #expect((status["gaps"] as? [Any])?.isEmpty == true, "\(status["gaps"] ?? "")")
