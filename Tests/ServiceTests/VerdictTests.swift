@@ -177,7 +177,8 @@ extension ServiceTests {
         """
       let made = try Subprocess.run("/bin/sh", ["-c", script])
       #expect(made.status == 0, "\(made.errors)")
-      defer { _ = try? Subprocess.run("/bin/umount", [scratch("mnt")]) }
+      // Lazily: whoever still has it open must not keep it mounted for ever.
+      defer { _ = try? Subprocess.run("/bin/umount", ["--lazy", scratch("mnt")]) }
       let service = try ServiceUnderTest()
       let agent = try StandInAgent()
       let before = now()
