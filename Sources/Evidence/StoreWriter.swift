@@ -50,16 +50,6 @@ public final class StoreWriter: Sendable {
     }
   }
 
-  /// A process of an unfinished session of the present boot.
-  public struct Survivor: Hashable, Sendable {
-    /// Which process.
-    public var key: ProcessKey
-    /// Its session.
-    public var session: Session
-    /// Its last record.
-    public var record: Int64
-  }
-
   /// What an earlier run left.
   public struct Inheritance: Sendable {
     /// The first number no session has.

@@ -68,23 +68,6 @@ public struct Engine {
   var renameTargets: [Int32: [RenameTarget]] = [:]
   var findings: [Finding] = []
 
-  /// A process of a session that the store knows from an earlier run of the service.
-  public struct Survivor: Hashable, Sendable {
-    /// Which process.
-    public var key: ProcessKey
-    /// Its session, which goes on.
-    public var session: Session
-    /// The record of its program.
-    public var record: Int64
-
-    /// A survivor of these parts.
-    public init(key: ProcessKey, session: Session, record: Int64) {
-      self.key = key
-      self.session = session
-      self.record = record
-    }
-  }
-
   /// What a batch brought.
   public struct Outcome {
     /// What the store must write.

@@ -24,18 +24,10 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
   public static let noBufferSpace = Errno(rawValue: ENOBUFS)
   /// ESTALE: a file handle's file is gone
   public static let staleHandle = Errno(rawValue: ESTALE)
-  /// EXDEV
-  public static let crossDevice = Errno(rawValue: EXDEV)
   /// EOPNOTSUPP
   public static let notSupported = Errno(rawValue: EOPNOTSUPP)
-  /// ENODEV
-  public static let noDevice = Errno(rawValue: ENODEV)
-  /// ESRCH
-  public static let noSuchProcess = Errno(rawValue: ESRCH)
   /// ECONNREFUSED
   public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
-  /// EADDRINUSE
-  public static let addressInUse = Errno(rawValue: EADDRINUSE)
 
   /// The C library's words for it.
   public var description: String {

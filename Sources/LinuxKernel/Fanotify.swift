@@ -52,12 +52,6 @@ public final class FanotifyGroup: Sendable {
     _ = try call { cl_fanotify_mark(descriptor.raw, 1 | kind.rawValue, mask, raw, nil) }
   }
 
-  /// Removes `mask` from the mark on the object that `object` refers to.
-  public func unmark(_ kind: MarkKind, mask: UInt64, object: borrowing OwnedDescriptor) throws(Errno) {
-    let raw = object.raw
-    _ = try call { cl_fanotify_mark(descriptor.raw, 2 | kind.rawValue, mask, raw, nil) }
-  }
-
   /// The file systems that have a mark of this group, by `s_dev`, major in the upper and minor in the lower 32
   /// bits, as /proc/self/fdinfo tells (`fanotify sdev:… mask:…`).
   public func markedDevices() throws(Errno) -> Set<UInt64> {

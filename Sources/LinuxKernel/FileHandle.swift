@@ -40,13 +40,6 @@ public struct FileHandle: Hashable, Sendable {
         unsafe cl_open_by_handle(raw, type, bytes, UInt32(bytes.count), 0o10000000 | O_CLOEXEC)
       })
   }
-
-  /// The same, opened for reading.
-  public func openForReading(mount: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
-    let raw = mount.raw
-    return OwnedDescriptor(
-      adopting: try call { unsafe cl_open_by_handle(raw, type, bytes, UInt32(bytes.count), O_RDONLY | O_CLOEXEC) })
-  }
 }
 
 /// What `readlink(2)` says, as bytes.

@@ -57,10 +57,3 @@ public func fileSystemID(path: [UInt8]) throws(Errno) -> UInt64 {
   _ = try call { unsafe statfs(terminated, &info) }
   return unsafe cl_fsid(&info)
 }
-
-/// Bytes free to unprivileged users on the file system at `path`.
-public func freeBytes(path: String) throws(Errno) -> UInt64 {
-  var info = statfs()
-  _ = try call { unsafe statfs(path, &info) }
-  return UInt64(info.f_bavail) * UInt64(info.f_bsize)
-}

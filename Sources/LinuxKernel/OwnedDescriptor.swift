@@ -75,8 +75,6 @@ public struct OpenFlags: OptionSet, Sendable {
   public static let pathOnly = OpenFlags(rawValue: 0o10000000)
   /// O_DIRECTORY
   public static let directory = OpenFlags(rawValue: O_DIRECTORY)
-  /// O_NOFOLLOW
-  public static let noFollow = OpenFlags(rawValue: O_NOFOLLOW)
   /// O_NONBLOCK
   public static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
   /// O_CREAT

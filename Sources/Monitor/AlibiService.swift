@@ -140,7 +140,7 @@ public struct AlibiService: Service {
     }
     let engine = Engine(
       rules: rules.first, firstSession: inherited.firstSession, firstProcess: inherited.firstProcess,
-      survivors: inherited.survivors.map { Engine.Survivor(key: $0.key, session: $0.session, record: $0.record) },
+      survivors: inherited.survivors,
       watchedBefore: watchedBefore)
     let recorder = try Recorder(
       ring: ring, mailbox: mailbox, writer: writer, engine: engine, logger: logger,

@@ -153,3 +153,20 @@ public struct ProcessRecord: Hashable, Sendable {
     self.started = started
   }
 }
+
+/// A process of an unfinished session that the store knows from an earlier run of the service in this boot.
+public struct Survivor: Hashable, Sendable {
+  /// Which process.
+  public var key: ProcessKey
+  /// Its session, which goes on.
+  public var session: Session
+  /// The record of its program.
+  public var record: Int64
+
+  /// A survivor of these parts.
+  public init(key: ProcessKey, session: Session, record: Int64) {
+    self.key = key
+    self.session = session
+    self.record = record
+  }
+}

@@ -24,7 +24,7 @@ struct Scene {
   private var sequence: UInt32 = 0
 
   init(
-    survivors: [Engine.Survivor] = [], processes: [ObservedProcess]? = nil, perf: Bool = true,
+    survivors: [Survivor] = [], processes: [ObservedProcess]? = nil, perf: Bool = true,
     connector: Bool = false
   ) throws {
     engine = Engine(
