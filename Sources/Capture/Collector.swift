@@ -69,6 +69,7 @@ public final class Collector: @unchecked Sendable {
   private let poller: Poller
   private let mounts: MountWatch
   private var perf: [PerfTaskRing]
+  private var perfBytes = 0
   private let connector: ProcessConnector?
   /// What could not be opened.
   public let witnesses: Witnesses
@@ -108,9 +109,9 @@ public final class Collector: @unchecked Sendable {
     var missing = Witnesses()
     var rings: [PerfTaskRing] = []
     do {
-      for cpu in try Procfs.onlineCPUs() {
-        rings.append(try PerfTaskRing(cpu: cpu, bytes: options.perfBytes))
-      }
+      let cpus = try Procfs.onlineCPUs()
+      perfBytes = Self.perfBytes(options, cpus: cpus.count)
+      for cpu in cpus { rings.append(try PerfTaskRing(cpu: cpu, bytes: perfBytes)) }
     } catch {
       rings.removeAll()
       missing.perfMissing = error
@@ -189,11 +190,17 @@ public final class Collector: @unchecked Sendable {
     lastRefresh = Clock.monotonic.now
   }
 
+  private static func perfBytes(_ options: CaptureOptions, cpus: Int) -> Int {
+    var bytes = options.perfBytes
+    while bytes > 128 << 10, bytes * cpus > options.perfBudget { bytes /= 2 }
+    return bytes
+  }
+
   /// A CPU that came online has no ring yet: what was born on it since the last look was not seen.
   private func followCPUs() {
     guard !perf.isEmpty, let online = try? Procfs.onlineCPUs() else { return }
     for cpu in online where !perf.contains(where: { $0.cpu == cpu }) {
-      if let ring = try? PerfTaskRing(cpu: cpu, bytes: options.perfBytes) {
+      if let ring = try? PerfTaskRing(cpu: cpu, bytes: perfBytes) {
         try? poller.add(ring.descriptor.raw, tag: Tag.perf + UInt64(perf.count))
         perf.append(ring)
       }
@@ -285,10 +292,12 @@ public final class Collector: @unchecked Sendable {
     let began = Clock.monotonic.now
     var lost = false
     for each in perf {
-      while each.pending > 0 {
+      // No more than waits now: what comes meanwhile is later than the batch's last read.
+      var waiting = each.pending
+      while waiting > 0 {
         var taken = 0
         let hadRoom = unsafe ring.append(
-          .perf, aux: UInt16(truncatingIfNeeded: each.cpu), room: min(max(each.pending, 4096), 1 << 20)
+          .perf, aux: UInt16(truncatingIfNeeded: each.cpu), room: min(max(waiting, 4096), 1 << 20)
         ) { target in
           let result = unsafe each.take(into: target)
           taken = result.count
@@ -296,6 +305,7 @@ public final class Collector: @unchecked Sendable {
           return result.count > 0 ? result.count : -1
         }
         if !hadRoom { waitForRoom(1 << 20) } else if taken == 0 { break }
+        waiting -= taken
       }
     }
     if connector != nil { drainConnector() }
@@ -311,7 +321,8 @@ public final class Collector: @unchecked Sendable {
 
   private func drainConnector() {
     var more = true
-    while more {
+    // Bounded, so that a batch always fits the journal; the rest comes with the next one.
+    for _ in 0..<128 where more {
       var dropped = false
       let hadRoom = unsafe ring.append(.connector, room: 65_536) { target in
         var used = 0
@@ -368,15 +379,14 @@ public final class Collector: @unchecked Sendable {
     }
   }
 
-  /// Opens something while `fs.fanotify.max_queued_events` is at least `length`, and puts the setting back.
+  /// Opens something while `fs.fanotify.max_queued_events` is `length`, and puts the setting back.
   private static func withQueueLength<R>(
     _ length: Int, _ body: () throws(Errno) -> R
   ) throws(Errno) -> R {
     let setting = "/proc/sys/fs/fanotify/max_queued_events"
     let before = (try? Procfs.file(setting)).map { String(decoding: $0, as: UTF8.self) }
-    let present = before.flatMap { Int($0.split(separator: "\n").first ?? "") } ?? 0
-    if present < length { try? Procfs.write(setting, "\(length)") }
-    defer { if present < length, let before { try? Procfs.write(setting, before) } }
+    try? Procfs.write(setting, "\(length)")
+    defer { if let before { try? Procfs.write(setting, before) } }
     return try body()
   }
 }

@@ -8,8 +8,10 @@ public struct CaptureOptions: Sendable {
   /// How many events the kernel may queue. Large, so that overflow is rare; bounded, so that it is an event and
   /// not the end of the machine's memory.
   public var queueLength = 1 << 20
-  /// Bytes of perf records a CPU may hold, a power of two.
+  /// Bytes of perf records a CPU may hold, a power of two; on many CPUs less, so that one batch fits the journal.
   public var perfBytes = 4 << 20
+  /// Bytes of perf records that all CPUs may hold together.
+  public var perfBudget = 16 << 20
   /// Bytes of socket buffer for the process connector.
   public var connectorBytes: Int32 = 16 << 20
   /// Bytes of the journal, a power of two.

@@ -70,7 +70,8 @@ public final class StoreWriter: Sendable {
     var configuration = Configuration()
     configuration.label = "alibi.store"
     configuration.journalMode = .wal
-    configuration.busyMode = .timeout(10)
+    // Somebody who holds the store must not hold up attribution: the next attempt comes soon.
+    configuration.busyMode = .timeout(1)
     configuration.prepareDatabase { db in
       try db.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON")
     }

@@ -3,7 +3,11 @@ internal import Records
 /// What directories are called, by identity: learned from CREATE and RENAME events and from answers.
 ///
 /// Paths are kept whole. A renamed directory changes every path beneath it, which is rare enough for a scan.
+/// What is forgotten is asked for again.
 struct DirectoryNames {
+  /// The most directories that are kept.
+  static let bound = 100_000
+
   private var paths: [FileIdentity: RawPath] = [:]
   /// Renames of directories in the batch at hand: within it, both names count.
   private var renamed: [(from: RawPath, to: RawPath)] = []
@@ -53,6 +57,7 @@ struct DirectoryNames {
   }
 
   mutating func endBatch() {
+    if paths.count > Self.bound { paths.removeAll() }
     renamed.removeAll(keepingCapacity: true)
     for directory in deleted { paths[directory] = nil }
     deleted.removeAll(keepingCapacity: true)

@@ -14,6 +14,8 @@ struct EpisodeKey: Hashable {
 /// An access record in the making.
 struct Episode {
   var access: Access
+  /// CLOCK_MONOTONIC: its first event is not older.
+  var since: UInt64
   var began: UInt64
   var last: UInt64
   var isOver = false
@@ -179,8 +181,8 @@ extension Engine {
     _ time: UInt64?
   ) {
     // Within the batch, but not before the process was.
-    let born = min(max(batch.lower, key.startedAt), batch.upper)
-    let time = time.map { Interval(from: wall($0), to: wall($0)) } ?? Interval(from: wall(born), to: span.to)
+    let since = time ?? min(max(batch.lower, key.startedAt), batch.upper)
+    let time = time.map { Interval(from: wall($0), to: wall($0)) } ?? Interval(from: wall(since), to: span.to)
     let isClose = operations.isSubset(of: Operations.qualifiers)
     guard var episode = episodes[key] else {
       // A CLOSE alone is no access (HAZARDS A19).
@@ -190,7 +192,7 @@ extension Engine {
         identity: key.identity, operations: operations, result: 0, time: time, count: 1, attribution: attribution)
       if let path = key.path { openPaths[ProcessFile(pid: key.pid, identity: key.identity)] = path }
       episodes[key] = Episode(
-        access: access, began: batch.upper, last: batch.upper,
+        access: access, since: since, began: batch.upper, last: batch.upper,
         isOver: !operations.isDisjoint(with: Operations.qualifiers))
       return
     }
@@ -200,6 +202,7 @@ extension Engine {
       episode.access.time.from = min(episode.access.time.from, time.from)
       episode.access.time.to = max(episode.access.time.to, time.to)
       episode.access.count += 1
+      episode.since = min(episode.since, since)
     }
     episode.last = batch.upper
     episode.isOver = !operations.isDisjoint(with: Operations.qualifiers)

@@ -77,11 +77,11 @@ extension Engine {
       let mask = record.mask
       if mask.contains(.overflow) { hasOverflowed = true }
       if mask.contains(.openExec), !mask.contains(.onDirectory) {
-        execs[record.pid, default: []].append(
+        noteOpening(
           ExecCandidate(
             identity: record.target.flatMap { identity($0, in: bytes) }, device: nil,
             parent: record.directory.flatMap { reference($0, in: bytes) }, name: bytes.copy(record.name),
-            path: nil, usedIn: nil))
+            path: nil, usedIn: nil), by: record.pid)
       }
       if mask.contains(.onDirectory), !mask.isDisjoint(with: [.create, .delete, .rename]),
         let parent = record.directory.flatMap({ reference($0, in: bytes) })
@@ -119,12 +119,19 @@ extension Engine {
 
   mutating func gather(_ event: DescriptorEvent) {
     guard FanotifyMask(rawValue: event.mask).contains(.openExec) else { return }
-    execs[event.pid, default: []].append(
+    noteOpening(
       ExecCandidate(
         identity: FileIdentity(
           fileSystem: fileSystems.fileSystem(device: event.device) ?? 0, inode: event.inode, generation: 0),
         device: event.device, parent: nil, name: Array(RawPath(event.path).lastComponent),
-        path: RawPath(event.path), usedIn: nil))
+        path: RawPath(event.path), usedIn: nil), by: event.pid)
+  }
+
+  /// A process that tries and fails to execute for ever must not fill the memory; the latest openings are those
+  /// that can still be used.
+  private mutating func noteOpening(_ candidate: ExecCandidate, by pid: Int32) {
+    execs[pid, default: []].append(candidate)
+    if let count = execs[pid]?.count, count > 64 { execs[pid]?.removeFirst(count - 64) }
   }
 
   private mutating func malformed(_ source: String, _ error: DecodeError) {

@@ -113,6 +113,7 @@ extension Engine {
   mutating func checkHalfSeen() {
     guard !halfSeen.isEmpty else { return }
     var waiting: [HalfSeenBirth] = []
+    var told: (byPerf: Int, byConnector: Int, example: Int32) = (0, 0, 0)
     for birth in halfSeen {
       guard let life = processes.lives(birth.key.pid).first(where: { $0.key == birth.key }) else { continue }
       if life.seenByPerf && life.seenByConnector { continue }
@@ -120,15 +121,20 @@ extension Engine {
         waiting.append(birth)
         continue
       }
-      incident(
-        "fork-seen-by-one-witness",
-        "the birth of process \(birth.key.pid) was told by \(life.seenByPerf ? "perf" : "the connector") only")
+      if life.seenByPerf { told.byPerf += 1 } else { told.byConnector += 1 }
+      told.example = birth.key.pid
       if life.session == nil, !life.seenByPerf {
         // The connector alone may name a grandparent: nobody can be named for what it does.
         _ = processes.update(birth.key.pid) { $0.isUnknown = true }
       }
     }
     halfSeen = waiting
+    // One incident, however many: a witness that is silenced misses every birth.
+    guard told.byPerf + told.byConnector > 0 else { return }
+    incident(
+      "fork-seen-by-one-witness",
+      "births told by perf only: \(told.byPerf), by the connector only: \(told.byConnector); process \(told.example) "
+        + "is one of them")
   }
 
   // MARK: - Exit

@@ -46,6 +46,8 @@ public struct Engine {
   var lastSweep: UInt64 = 0
   /// CLOCK_MONOTONIC: the queue was last seen empty then, before it overflowed; nil when all is well.
   var overflowSince: UInt64?
+  /// CLOCK_MONOTONIC up to which coverage was reported.
+  var vouchedTo: UInt64?
   var batchNumber: UInt64 = 0
 
   // What belongs to the batch at hand.
@@ -72,7 +74,8 @@ public struct Engine {
   public struct Outcome {
     /// What the store must write.
     public var findings: [Finding]
-    /// The time that capture now vouches for, in wall-clock time; nil when the queue was not seen empty.
+    /// The time that capture now vouches for and all records of which are written, in wall-clock time; nil where
+    /// there is none to add.
     public var covered: Interval?
     /// Barriers that this batch reached.
     public var barriers: [UInt64]
@@ -152,6 +155,7 @@ public struct Engine {
       case .run:
         run = try RunEntry(payload: entry.bytes)
         isFirstScan = true
+        vouchedTo = nil
       case .barrier:
         var reader = ByteReader(entry.bytes)
         barriers.append(try reader.integer(UInt64.self))
@@ -192,7 +196,7 @@ public struct Engine {
     directories.endBatch()
     if batch.upper > lastSweep + 10_000_000_000 {
       processes.sweep(diedBefore: lastSweep)
-      execs = execs.filter { processes[$0.key]?.died == nil }
+      execs = execs.filter { pid, _ in processes[pid].map { $0.died == nil } ?? false }
       lastSweep = batch.upper
     }
     timeline.removeAll(keepingCapacity: true)
@@ -206,15 +210,24 @@ public struct Engine {
       let kept = targets.filter { $0.batch == batchNumber }
       renameTargets[pid] = kept.isEmpty ? nil : kept
     }
-    // Capture vouches for nothing before the marks were set.
-    let from = max(batch.lower, run?.monotonic ?? 0)
-    let covered = batch.emptied < from ? nil : Interval(from: wall(from), to: wall(batch.emptied))
+    let covered = extendCoverage()
     defer {
       findings.removeAll(keepingCapacity: true)
       executed.removeAll(keepingCapacity: true)
       begun.removeAll(keepingCapacity: true)
     }
     return Outcome(findings: findings, covered: covered, barriers: barriers, executed: executed, begun: begun)
+  }
+
+  /// How far capture vouches now: to where the queue was seen empty, but not into an episode that is not written
+  /// yet, because a record and the coverage of its time are committed together.
+  private mutating func extendCoverage() -> Interval? {
+    let to = min(batch.emptied, episodes.values.map(\.since).min() ?? .max)
+    // It vouches for nothing before the marks were set.
+    let from = vouchedTo ?? max(batch.lower, run?.monotonic ?? 0)
+    guard to >= from else { return nil }
+    vouchedTo = to
+    return Interval(from: wall(from), to: wall(to))
   }
 
   /// A CLOCK_MONOTONIC moment as wall-clock time, by the clocks at the end of the batch.

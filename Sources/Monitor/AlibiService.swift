@@ -143,7 +143,7 @@ public struct AlibiService: Service {
       survivors: inherited.survivors,
       watchedBefore: watchedBefore)
     let recorder = try Recorder(
-      ring: ring, mailbox: mailbox, writer: writer, engine: engine, logger: logger,
+      ring: ring, mailbox: mailbox, writer: writer, engine: engine, started: started, logger: logger,
       recordTo: settings.recordJournal)
     delivery.connect(recorder.wakeUp)
     let control = try ControlSocket(
@@ -158,7 +158,9 @@ public struct AlibiService: Service {
   }
 
   private static func status(_ recorder: Recorder, _ rules: RulesWatch, _ ring: JournalRing) -> String {
-    let (committed, sessions, failure) = recorder.shared.withLock { ($0.committedTo, $0.openSessions, $0.failure) }
+    let (committed, sessions, failure, lost) = recorder.shared.withLock {
+      ($0.committedTo, $0.openSessions, $0.failure, $0.lostSince)
+    }
     func text(_ value: String?) -> String {
       guard let value else { return "null" }
       let escaped = RawPath(value).description.replacing("\"", with: "'").replacing("\\", with: "\\\\")
@@ -167,7 +169,7 @@ public struct AlibiService: Service {
     return "{\"pid\":\(Procfs.ownPid),\"committed_to\":\(committed.map { "\($0.nanoseconds)" } ?? "null"),"
       + "\"open_sessions\":\(sessions),\"journal_used\":\(ring.head - ring.tail),"
       + "\"journal_capacity\":\(ring.capacity),\"rules_problem\":\(text(rules.problem)),"
-      + "\"store_problem\":\(text(failure))}"
+      + "\"store_problem\":\(text(failure)),\"lost_since\":\(lost.map { "\($0.nanoseconds)" } ?? "null")}"
   }
 }
 

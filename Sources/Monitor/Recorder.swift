@@ -20,9 +20,13 @@ final class Recorder: @unchecked Sendable {
   private var engine: Engine
   private var oracle: SystemOracle
   private var at: UInt64
-  private var pending: [Finding] = []
+  private var backlog = Backlog()
   private var covered: Interval?
+  /// No record of this run is of an earlier time.
+  private let started: Timestamp
   private var lastCommit: UInt64 = 0
+  /// CLOCK_MONOTONIC before which a store that refused is not tried again.
+  private var nextAttempt: UInt64 = 0
   private var lastLetGo: UInt64 = 0
   private var reached: [UInt64] = []
   private var failures = 0
@@ -40,21 +44,24 @@ final class Recorder: @unchecked Sendable {
     var committedTo: Timestamp?
     var openSessions = 0
     var failure: String?
+    /// From when on records were given up because the store takes none; nil while none is missing.
+    var lostSince: Timestamp?
     var waiting: [(number: UInt64, done: @Sendable (Timestamp?) -> Void)] = []
     var nextBarrier: UInt64 = 1
     var rules: AgentRules?
   }
 
-  /// The most findings that are kept while the disk does not take them.
-  private static let bound = 2_000_000
   private static let commitInterval: UInt64 = 250_000_000
   private static let idleCommitInterval: UInt64 = 10_000_000_000
+  /// Doubled with each failure, to eight times.
+  private static let retryInterval: UInt64 = 1_000_000_000
 
   init(
-    ring: JournalRing, mailbox: CaptureMailbox, writer: StoreWriter, engine: Engine, logger: Logger,
-    recordTo path: String?
+    ring: JournalRing, mailbox: CaptureMailbox, writer: StoreWriter, engine: Engine, started: Timestamp,
+    logger: Logger, recordTo path: String?
   ) throws(Errno) {
     self.ring = ring
+    self.started = started
     self.mailbox = mailbox
     self.writer = writer
     self.engine = engine
@@ -95,6 +102,7 @@ final class Recorder: @unchecked Sendable {
       drain()
       letGoOfMounts()
       collectDigests()
+      if isStopping { nextAttempt = 0 }
       commitIfDue(now: isStopping)
       if isStopping { break }
       _ = try? poller.wait(milliseconds: 250)
@@ -119,20 +127,21 @@ final class Recorder: @unchecked Sendable {
         // Our own journal does not parse: a bug, and a gap until the next batch.
         logger.critical("the journal is damaged: \(error)")
         let now = Timestamp(nanoseconds: Int64(Clock.wall.now))
-        pending.append(
+        backlog.append(
           .gap(
             Gap(
               time: Interval(from: covered?.to ?? now, to: now), source: "journal", reason: "\(error)",
               fileSystem: nil)))
       }
-      ring.release(upTo: end)
       at = end
-      if !reached.isEmpty || pending.count > 20_000 { commitIfDue(now: true) }
+      let isPressing = backlog.findings.count > 20_000 || at - ring.tail > UInt64(ring.capacity / 8)
+      if !reached.isEmpty || isPressing { commitIfDue(now: true) }
+      if backlog.isFull || at - ring.tail > UInt64(ring.capacity / 8 * 3) { giveUp() }
     }
   }
 
   private func take(_ outcome: Engine.Outcome) {
-    pending.append(contentsOf: outcome.findings)
+    backlog.append(contentsOf: outcome.findings)
     if let more = outcome.covered {
       covered = Interval(from: covered?.from ?? more.from, to: more.to)
     }
@@ -166,25 +175,29 @@ final class Recorder: @unchecked Sendable {
   }
 
   private func collectDigests() {
-    for (session, digest) in digester.take() { pending.append(.digest(session: session, digest)) }
+    for (session, digest) in digester.take() { backlog.append(.digest(session: session, digest)) }
   }
 
   private func commitIfDue(now isUrgent: Bool) {
     let time = Clock.monotonic.now
     let age = time - lastCommit
     guard
-      isUrgent || (!pending.isEmpty && age > Self.commitInterval) || (covered != nil && age > Self.idleCommitInterval)
+      isUrgent || (!backlog.isEmpty && age > Self.commitInterval) || (covered != nil && age > Self.idleCommitInterval),
+      time >= nextAttempt
     else { return }
     lastCommit = time
     do {
-      try writer.commit(pending, covered: covered)
-      pending.removeAll(keepingCapacity: pending.count < 50_000)
+      let reason = "the store refused records until they did not fit in memory any more"
+      try writer.commit(backlog.transaction(reason: reason), covered: covered)
+      backlog.clear()
+      ring.release(upTo: at)
       let to = covered?.to
       let sessions = engine.openSessions
       let answered = shared.withLock { shared in
         shared.committedTo = to ?? shared.committedTo
         shared.openSessions = sessions
         shared.failure = nil
+        shared.lostSince = nil
         let numbers = Set(reached)
         let done = shared.waiting.filter { numbers.contains($0.number) }
         shared.waiting.removeAll { numbers.contains($0.number) }
@@ -199,26 +212,24 @@ final class Recorder: @unchecked Sendable {
     }
   }
 
-  /// The disk is full, or a reader holds the store: capture goes on in memory to its bound, then there is a gap.
+  /// The disk is full, or somebody holds the store: capture goes on in memory to its bound.
   private func failed(_ error: StoreError) {
     failures += 1
-    if failures == 1 || failures % 100 == 0 { logger.error("\(error)") }
+    if failures == 1 { logger.error("\(error)") }
+    let wait = Self.retryInterval << UInt64(min(failures - 1, 3))
+    nextAttempt = Clock.monotonic.now + wait
     shared.withLock { $0.failure = error.description }
-    guard pending.count > Self.bound else { return }
-    let now = Timestamp(nanoseconds: Int64(Clock.wall.now))
-    let from = shared.withLock { $0.committedTo } ?? now
-    pending = pending.filter { finding in
-      // Sessions and gaps are few, and without them the rest means nothing.
-      switch finding {
-      case .access, .name, .process, .processEnded: false
-      default: true
-      }
-    }
-    pending.append(
-      .gap(
-        Gap(
-          time: Interval(from: from, to: now), source: "store", reason: "records dropped: \(error)",
-          fileSystem: nil)))
+  }
+
+  /// The bound is reached: lineage and sessions go on, the records of the time since the last commit are a gap.
+  private func giveUp() {
+    if backlog.lost == nil { logger.critical("records are given up: the store takes none") }
+    let from = shared.withLock { $0.committedTo } ?? started
+    // Coverage may reach no further than before what is given up.
+    let to = max(Timestamp(nanoseconds: Int64(Clock.wall.now)), covered?.to ?? from)
+    backlog.giveUp(Interval(from: min(from, to), to: to))
+    shared.withLock { $0.lostSince = min(from, to) }
+    ring.release(upTo: at)
   }
 }
 

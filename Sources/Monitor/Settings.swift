@@ -1,4 +1,5 @@
 public import Capture
+internal import Rules
 
 /// Where the service keeps what, and how it captures.
 public struct Settings: Sendable {
@@ -10,11 +11,38 @@ public struct Settings: Sendable {
   public var rulesDirectory = "/usr/share/alibi/rules"
   /// A file to which the journal is recorded as it is read, for tests and bug reports.
   public var recordJournal: String?
+  /// The least severe level that is logged: trace, debug, info, notice, warning, error or critical.
+  public var logLevel = "info"
   /// How capture behaves.
   public var capture = CaptureOptions()
 
   /// The defaults.
   public init() {}
+
+  /// The file that is read where none is named, if it is there.
+  public static let usualFile = "/etc/alibi/alibid.yaml"
+
+  /// Takes over what a configuration file says.
+  ///
+  /// - Throws: `StartFailure` with file, line and reason where it cannot be read or says something unknown.
+  public mutating func read(_ file: String) throws(StartFailure) {
+    let options: ServiceOptions
+    do { options = try ServiceOptions(path: file) } catch {
+      throw StartFailure(description: "\(error)", hint: "man 8 alibid lists what the file may say", exitStatus: 78)
+    }
+    stateDirectory = options.state ?? stateDirectory
+    runDirectory = options.run ?? runDirectory
+    rulesDirectory = options.rules ?? rulesDirectory
+    logLevel = options.logLevel ?? logLevel
+    capture.batchInterval = options.batchMilliseconds.map { UInt64($0) * 1_000_000 } ?? capture.batchInterval
+    capture.queueLength = options.queueLength ?? capture.queueLength
+    capture.perfBytes = options.perfKilobytes.map { $0 << 10 } ?? capture.perfBytes
+    capture.connectorBytes = options.connectorKilobytes.map { Int32(clamping: $0 << 10) } ?? capture.connectorBytes
+    capture.journalBytes = options.journalMegabytes.map { $0 << 20 } ?? capture.journalBytes
+  }
+
+  /// The names of the log levels, least severe first.
+  public static var logLevels: [String] { ServiceOptions.logLevels }
 
   /// The service's version.
   public static let version = "0.1.0"

@@ -7,7 +7,7 @@ extension AgentRules {
     var documents: [RuleDocument] = []
     for name in try ruleFiles(in: directory) {
       let empty = RuleDocument(name: name, bytes: [], directory: directory)
-      documents.append(RuleDocument(name: name, bytes: try read(empty.label), directory: directory))
+      documents.append(RuleDocument(name: name, bytes: try RuleDocument.read(empty.label), directory: directory))
     }
     guard !documents.isEmpty else {
       throw RuleError(file: directory, line: nil, reason: "no *.yaml file in this directory")
@@ -16,7 +16,9 @@ extension AgentRules {
   }
 
   private static func ruleFiles(in directory: String) throws(RuleError) -> [String] {
-    guard let stream = unsafe opendir(directory) else { throw failure(directory, "cannot open directory") }
+    guard let stream = unsafe opendir(directory) else {
+      throw RuleDocument.failure(directory, "cannot open directory")
+    }
     defer { unsafe closedir(stream) }
     var names: [String] = []
     while true {
@@ -29,11 +31,14 @@ extension AgentRules {
       }
       names.append(name)
     }
-    guard errno == 0 else { throw failure(directory, "cannot list directory") }
+    guard errno == 0 else { throw RuleDocument.failure(directory, "cannot list directory") }
     return names
   }
+}
 
-  private static func read(_ path: String) throws(RuleError) -> [UInt8] {
+extension RuleDocument {
+  /// Reads a file; one byte more than allowed, so that too much shows as such and is never cut to fit.
+  static func read(_ path: String) throws(RuleError) -> [UInt8] {
     // O_NONBLOCK: a FIFO of that name must not hang the start of the service.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failure(path, "cannot open") }
@@ -43,8 +48,7 @@ extension AgentRules {
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw RuleError(file: path, line: nil, reason: "not a regular file")
     }
-    // One byte more than allowed, so that too much shows as such and is never cut to fit.
-    var bytes = [UInt8](repeating: 0, count: RuleDocument.sizeLimit + 1)
+    var bytes = [UInt8](repeating: 0, count: sizeLimit + 1)
     var count = 0
     while count < bytes.count {
       let got = unsafe bytes.withUnsafeMutableBytes { buffer in
@@ -60,7 +64,7 @@ extension AgentRules {
     return bytes
   }
 
-  private static func failure(_ file: String, _ what: String) -> RuleError {
+  static func failure(_ file: String, _ what: String) -> RuleError {
     let code = errno
     let text = unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
     return RuleError(file: file, line: nil, reason: "\(what): \(text)")

@@ -14,6 +14,7 @@ struct ServiceClient {
     var journal_capacity: UInt64
     var rules_problem: String?
     var store_problem: String?
+    var lost_since: Int64?
   }
 
   private struct Barrier: Decodable {

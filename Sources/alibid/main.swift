@@ -6,11 +6,13 @@ internal import ServiceLifecycle
 // The root service. It links no argument parser: what runs as root is small.
 
 let usage = """
-  usage: alibid [--state DIR] [--run DIR] [--rules DIR] [--log-level LEVEL] [--record-journal FILE]
+  usage: alibid [--config FILE] [--state DIR] [--run DIR] [--rules DIR] [--log-level LEVEL] [--record-journal FILE]
 
   Watches every file access of AI agent sessions on this host and keeps the evidence. Runs in the foreground
   as root until SIGTERM; tells a service manager READY=1 when it captures.
 
+    --config FILE          reads the settings from FILE (default /etc/alibi/alibid.yaml, if it is there);
+                           options on the command line go before it
     --state DIR            where the evidence is kept (default /var/lib/alibi)
     --run DIR              where the socket is (default /run/alibi)
     --rules DIR            where the rules are, agents in DIR/agents (default /usr/share/alibi/rules)
@@ -25,8 +27,20 @@ func fail(_ text: String, hint: String, status: Int32) -> Never {
   exit(status)
 }
 
+func fail(_ failure: StartFailure) -> Never {
+  fail(failure.description, hint: failure.hint, status: failure.exitStatus)
+}
+
 var settings = Settings()
-var level = Logger.Level.info
+do throws(StartFailure) {
+  if let index = CommandLine.arguments.lastIndex(of: "--config"), index + 1 < CommandLine.arguments.count {
+    try settings.read(CommandLine.arguments[index + 1])
+  } else if unsafe access(Settings.usualFile, F_OK) == 0 {
+    try settings.read(Settings.usualFile)
+  }
+} catch {
+  fail(error)
+}
 var arguments = CommandLine.arguments.dropFirst()
 while let option = arguments.popFirst() {
   func value() -> String {
@@ -36,16 +50,16 @@ while let option = arguments.popFirst() {
     return value
   }
   switch option {
+  case "--config": _ = value()
   case "--state": settings.stateDirectory = value()
   case "--run": settings.runDirectory = value()
   case "--rules": settings.rulesDirectory = value()
   case "--record-journal": settings.recordJournal = value()
   case "--log-level":
-    let name = value()
-    guard let chosen = Logger.Level(rawValue: name) else {
-      fail("no log level is called \(name)", hint: "alibid --help lists them", status: EX_USAGE)
+    settings.logLevel = value()
+    guard Settings.logLevels.contains(settings.logLevel) else {
+      fail("no log level is called \(settings.logLevel)", hint: "alibid --help lists them", status: EX_USAGE)
     }
-    level = chosen
   case "--help", "-h":
     print(usage)
     exit(0)
@@ -58,7 +72,7 @@ while let option = arguments.popFirst() {
 
 LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
 var logger = Logger(label: "alibid")
-logger.logLevel = level
+logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .info
 let group = ServiceGroup(
   configuration: .init(
     services: [.init(service: AlibiService(settings: settings, logger: logger))],
@@ -66,7 +80,7 @@ let group = ServiceGroup(
 do {
   try await group.run()
 } catch let failure as StartFailure {
-  fail(failure.description, hint: failure.hint, status: failure.exitStatus)
+  fail(failure)
 } catch {
   fail("\(error)", hint: "please report this", status: EX_SOFTWARE)
 }

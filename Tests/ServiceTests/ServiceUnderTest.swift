@@ -19,21 +19,25 @@ final class ServiceUnderTest {
   let run: String
   let rules: String
   private let scratch: ScratchDirectory
+  private let arguments: [String]
   private(set) var process: Subprocess
 
   /// Starts a service and waits until it captures.
-  init(rules: String = Place.repository + "/rules") throws {
+  ///
+  /// - Parameters:
+  ///   - capture: what its configuration file says of capture.
+  ///   - state: where its store is; by default in a directory that goes with the test.
+  init(
+    rules: String = Place.repository + "/rules", capture: String = "{}", state: String? = nil
+  ) throws {
     scratch = try ScratchDirectory(in: "/tmp")
-    state = scratch("state")
+    self.state = state ?? scratch("state")
     run = scratch("run")
     self.rules = rules
-    process = try Self.launch(state, run, rules)
+    try scratch.write("alibid.yaml", "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n")
+    arguments = ["--config", scratch("alibid.yaml"), "--state", self.state]
+    process = try Subprocess(Place.programs + "/alibid", arguments)
     try waitUntilReady()
-  }
-
-  private static func launch(_ state: String, _ run: String, _ rules: String) throws -> Subprocess {
-    try Subprocess(
-      Place.programs + "/alibid", ["--state", state, "--run", run, "--rules", rules, "--log-level", "info"])
   }
 
   private func waitUntilReady() throws {
@@ -54,7 +58,7 @@ final class ServiceUnderTest {
   }
 
   func restart() throws {
-    process = try Self.launch(state, run, rules)
+    process = try Subprocess(Place.programs + "/alibid", arguments)
     try waitUntilReady()
   }
 

@@ -76,15 +76,22 @@ struct Prove: ParsableCommand {
     }
   }
 
-  /// `now` means everything that has happened: the service is asked to commit it. Without a service it is the
-  /// last moment that is vouched for.
+  /// `now` means everything that has happened: the service is asked to commit it, as it is for a time that it
+  /// has not committed yet. Without a service `now` is the last moment that is vouched for.
   private func endOfTime(_ store: StoreReader, _ asked: Timestamp) throws -> Timestamp {
-    guard to == "now" else { return try moment(to, option: "--to", now: asked) }
     let runs = try store.runs()
-    if let run = runs.last, run.ended == nil, let reached = try ServiceClient(run).barrier() {
-      return min(asked, reached)
+    func barrier() throws -> Timestamp? {
+      guard let run = runs.last, run.ended == nil else { return nil }
+      return try ServiceClient(run).barrier()
     }
-    guard let last = runs.compactMap({ $0.covered?.to }).max() else { return asked }
+    let last = runs.compactMap { $0.covered?.to }.max()
+    guard to == "now" else {
+      let end = try moment(to, option: "--to", now: asked)
+      if end > last ?? .distantPast { _ = try barrier() }
+      return end
+    }
+    if let reached = try barrier() { return min(asked, reached) }
+    guard let last else { return asked }
     if !common.json {
       Output.complain("alibi: note: the service is not running; now is the last moment it vouched for, \(last)")
     }

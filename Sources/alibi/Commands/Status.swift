@@ -25,6 +25,7 @@ struct Status: ParsableCommand {
     var connector: String
     var rulesProblem: String?
     var storeProblem: String?
+    var lostSince: String?
     var fileSystems: [FileSystem]
     var gaps: [JsonGap]
     var incidents: [String]
@@ -50,6 +51,7 @@ struct Status: ParsableCommand {
           coveredFrom: run.covered?.from.description, coveredTo: run.covered?.to.description,
           openSessions: state?.open_sessions, perf: run.perfMissing ?? "ok", connector: run.connectorMissing ?? "ok",
           rulesProblem: state?.rules_problem, storeProblem: state?.store_problem,
+          lostSince: state?.lost_since.map { Timestamp(nanoseconds: $0).description },
           fileSystems: fileSystems.map {
             .init(mountPoint: JsonPath($0.mountPoint).text, type: $0.type, mode: $0.mode, reason: $0.reason)
           }, gaps: gaps.map(JsonGap.init), incidents: incidents.map { "\($0.time) \($0.kind): \($0.detail)" }))
@@ -68,7 +70,10 @@ struct Status: ParsableCommand {
       lines.append("service      capturing, pid \(state.pid), \(state.open_sessions) open sessions")
       lines.append("journal      \(state.journal_used) of \(state.journal_capacity) bytes waiting")
       if let problem = state.rules_problem { lines.append("rules        the last good ones: \(problem)") }
-      if let problem = state.store_problem { lines.append("store        \(problem)") }
+      if let problem = state.store_problem { lines.append("store        takes no records: \(problem)") }
+      if let since = state.lost_since {
+        lines.append("             RECORDS ARE MISSING since \(Timestamp(nanoseconds: since).short)")
+      }
     } else {
       lines.append("service      NOT RUNNING since \(run.ended?.short ?? "an end that nobody recorded")")
     }

@@ -1,0 +1,99 @@
+import Yams
+
+/// What the service's own file may say; nil where it says nothing.
+///
+/// ```yaml
+/// state: /var/lib/alibi
+/// run: /run/alibi
+/// rules: /usr/share/alibi/rules
+/// log-level: info
+/// capture:
+///   batch-milliseconds: 5
+///   queue-length: 1048576
+///   perf-kilobytes: 4096
+///   connector-kilobytes: 16384
+///   journal-megabytes: 64
+/// ```
+public struct ServiceOptions: Hashable, Sendable {
+  /// The directory of the evidence.
+  public var state: String?
+  /// The directory of the socket.
+  public var run: String?
+  /// The directory of the rules, with `agents` in it.
+  public var rules: String?
+  /// trace, debug, info, notice, warning, error or critical.
+  public var logLevel: String?
+  /// How long the kernel may merge events before they are read, 1 to 100.
+  public var batchMilliseconds: Int?
+  /// How many events the kernel may queue, 16 to 16,777,216.
+  public var queueLength: Int?
+  /// The room for task records of each CPU: a power of two, 8 to 65,536.
+  public var perfKilobytes: Int?
+  /// The socket buffer of the process connector, 1 to 1,048,576.
+  public var connectorKilobytes: Int?
+  /// The ring journal: a power of two, 16 to 4,096.
+  public var journalMegabytes: Int?
+
+  /// Reads a file of at most a megabyte.
+  ///
+  /// - Throws: `RuleError` with the line that is wrong; nothing unknown is passed over.
+  public init(_ document: RuleDocument) throws(RuleError) {
+    let reader = RuleReader(document)
+    let top = try reader.fields(try reader.root(), known: ["state", "run", "rules", "log-level", "capture"])
+    state = try reader.directory(top["state"])
+    run = try reader.directory(top["run"])
+    rules = try reader.directory(top["rules"])
+    if let node = top["log-level"] {
+      let level = try reader.text(node)
+      guard Self.logLevels.contains(level) else {
+        throw reader.error(
+          node.mark?.line, "no log level is called \(level) (known: \(Self.logLevels.joined(separator: ", ")))")
+      }
+      logLevel = level
+    }
+    guard let node = top["capture"] else { return }
+    let capture = try reader.fields(
+      node,
+      known: ["batch-milliseconds", "queue-length", "perf-kilobytes", "connector-kilobytes", "journal-megabytes"])
+    batchMilliseconds = try reader.number(capture["batch-milliseconds"], 1...100)
+    queueLength = try reader.number(capture["queue-length"], 16...(16 << 20))
+    perfKilobytes = try reader.number(capture["perf-kilobytes"], 8...65_536, isPowerOfTwo: true)
+    connectorKilobytes = try reader.number(capture["connector-kilobytes"], 1...(1 << 20))
+    journalMegabytes = try reader.number(capture["journal-megabytes"], 16...4096, isPowerOfTwo: true)
+  }
+
+  /// Reads the file at `path`.
+  ///
+  /// - Throws: `RuleError` also where it cannot be read.
+  public init(path: String) throws(RuleError) {
+    try self.init(RuleDocument(name: path, bytes: try RuleDocument.read(path)))
+  }
+
+  /// The names of the log levels, least severe first.
+  public static let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+}
+
+extension RuleReader {
+  /// An absolute path without a `..` that could lead elsewhere tomorrow.
+  fileprivate func directory(_ node: Node?) throws(RuleError) -> String? {
+    guard let node else { return nil }
+    let path = try text(node)
+    guard path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
+      throw error(node.mark?.line, "\"\(path)\" must be an absolute path without ..")
+    }
+    return path
+  }
+
+  fileprivate func number(
+    _ node: Node?, _ range: ClosedRange<Int>, isPowerOfTwo: Bool = false
+  ) throws(RuleError) -> Int? {
+    guard let node else { return nil }
+    guard case .scalar(let scalar) = node, node.tag == Tag(.int), let value = Int(scalar.string),
+      range.contains(value), !isPowerOfTwo || value & (value - 1) == 0
+    else {
+      let kind = isPowerOfTwo ? "a power of two" : "a number"
+      throw error(node.mark?.line, "must be \(kind) from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+}
