@@ -193,6 +193,33 @@ extension ServiceTests {
       #expect(gap.status == 2, "\(gap.output)")
     }
 
+    @Test("a mount that is moved takes its files to other paths")
+    func movedMount() throws {
+      let scratch = try ScratchDirectory(in: "/tmp")
+      try scratch.makeDirectory("all")
+      let outer = try ScratchMount("tmpfs", on: scratch("all"))
+      // What lies on a shared mount cannot be moved.
+      let mount = "mount --make-private \(outer.path) && mkdir \(outer.path)/a \(outer.path)/b"
+      #expect(try Subprocess.run("/bin/sh", ["-c", mount]).status == 0)
+      let inner = try ScratchMount("tmpfs", on: scratch("all/a"))
+      try scratch.makeDirectory("all/a/deep")
+      try scratch.write("all/a/deep/x.txt", "secret\n")
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      try agent.run("read l < \(scratch("all/a/deep/x.txt"))")
+      #expect(try service.accesses(scratch("all/a/deep/x.txt")).count == 1)
+      let move = try Subprocess.run("/bin/mount", ["--move", inner.path, scratch("all/b")])
+      try #require(move.status == 0, "\(move.errors)")
+      defer { _ = try? Subprocess.run("/bin/umount", [scratch("all/b")]) }
+      Thread.sleep(forTimeInterval: 0.3)
+      let from = now()
+      let moved = scratch("all/b/deep/x.txt")
+      try agent.run("read l < \(moved)")
+      #expect(try service.accesses(moved).count == 1)
+      #expect(service.prove(moved, from: from).status == 1)
+      _ = try service.stop()
+    }
+
     @Test("overlayfs refuses identity mode: descriptors stand in for it")
     func overlay() throws {
       let service = try ServiceUnderTest()
