@@ -38,6 +38,11 @@ int cl_perf_open_task_records(int cpu, uint32_t wakeup_bytes) {
   attr.clockid = CLOCK_MONOTONIC;
   attr.watermark = 1;
   attr.wakeup_watermark = wakeup_bytes;
+  // PERF_FORMAT_LOST, Linux 6.0: an older kernel refuses it.
+  attr.read_format = 1U << 4;
+  int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+  if (fd >= 0 || errno != EINVAL) return fd;
+  attr.read_format = 0;
   return (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
@@ -117,6 +122,14 @@ uint64_t cl_fsid(const struct statfs *info) {
 }
 
 int cl_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int cl_pipe(int *output, int *input) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -1;
+  *output = ends[0];
+  *input = ends[1];
+  return 0;
+}
 
 int cl_epoll_add(int epoll, int fd, int priority, uint64_t tag) {
   struct epoll_event event = {.events = priority ? EPOLLPRI | EPOLLERR : EPOLLIN, .data.u64 = tag};

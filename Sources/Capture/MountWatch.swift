@@ -23,6 +23,8 @@ final class MountWatch {
   let table: OwnedDescriptor
   private var watched: [UInt64: Watched] = [:]
   private var namespaces: [[UInt8]: Namespace] = [:]
+  /// Devices that another process had marked, until the first look.
+  private var markedBefore: Set<UInt64> = []
   private let ownNamespace: [UInt8]
   /// The host's own mounts at the last look.
   private var ownTable: [UInt8] = []
@@ -31,12 +33,17 @@ final class MountWatch {
   /// CLOCK_MONOTONIC when every mark was last seen in place.
   private var proven = Clock.monotonic.now
 
-  init() throws(Errno) {
-    identity = try FanotifyGroup(.identity)
-    descriptors = try? FanotifyGroup(.descriptor)
+  /// - Parameter isResumed: whether the groups may have marks that another process set.
+  init(_ sources: CaptureSources, isResumed: Bool) throws(Errno) {
+    identity = sources.identity
+    descriptors = sources.descriptors
+    events = sources.mounts
+    if isResumed {
+      markedBefore = (try? identity.markedDevices()) ?? []
+      markedBefore.formUnion((try? descriptors?.markedDevices()) ?? [])
+    }
     table = try OwnedDescriptor.open("/proc/self/mountinfo", .readOnly)
     ownNamespace = try readLink("/proc/self/ns/mnt")
-    events = try? FanotifyGroup(.mounts)
     if events != nil {
       let namespace = try OwnedDescriptor.open("/proc/self/ns/mnt", .readOnly)
       try? events?.mark(.mountNamespace, mask: FanotifyMask.mounts.rawValue, object: namespace)
@@ -45,6 +52,7 @@ final class MountWatch {
 
   /// Marks what is not marked yet, notes what is gone, and proves every mark again. Returns what changed.
   func refresh() -> [FileSystemEntry] {
+    defer { markedBefore = [] }
     var changes = proveMarks()
     var present: [UInt64: Set<UInt32>] = [:]
     look(through: "self", root: [], &present, &changes)
@@ -182,7 +190,8 @@ final class MountWatch {
         }
       }
     }
-    entry.time = Clock.monotonic.now
+    // Zero: since when, whoever marked it has told.
+    entry.time = markedBefore.contains(mount.device) ? 0 : Clock.monotonic.now
     return entry
   }
 

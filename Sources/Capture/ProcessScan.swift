@@ -4,14 +4,13 @@ internal import LinuxKernel
 
 /// A look at every process in /proc, for those whose birth nobody saw.
 enum ProcessScan {
-  /// Every process there is, this one left out. A process that ends during the look is left out too.
+  /// Every process there is, this one too. A process that ends during the look is left out.
   static func all() throws(Errno) -> [ObservedProcess] {
-    let own = Procfs.ownPid
     let monotonic = Clock.monotonic.now
     let sleep = Clock.boot.now &- monotonic
     let tick = 1_000_000_000 / Procfs.ticksPerSecond
     var found: [ObservedProcess] = []
-    for pid in try Procfs.pids() where pid != own {
+    for pid in try Procfs.pids() {
       guard let text = try? Procfs.file(pid, "stat"), let stat = ProcessStat(text) else { continue }
       // No executable: a kernel thread, or a process that is ending.
       let executable = (try? Procfs.link(pid, "exe")) ?? []

@@ -61,6 +61,10 @@ enum Schema {
             reason TEXT NOT NULL, since INTEGER NOT NULL);
           """)
     }
+    // How far into the journal the run's records reach: where a recorder that continues begins to read.
+    migrator.registerMigration("3 journal") { db in
+      try db.execute(sql: "ALTER TABLE runs ADD COLUMN journal_offset INTEGER")
+    }
     return migrator
   }
 }

@@ -5,7 +5,8 @@ internal import Synchronization
 /// The one writer of a store.
 public final class StoreWriter: Sendable {
   private let queue: DatabaseQueue
-  private let run: Int64
+  /// The number of the run.
+  public let run: Int64
   /// Numbers of files that this writer has committed.
   private let files = Mutex<[FileKey: Int64]>([:])
 
@@ -66,20 +67,8 @@ public final class StoreWriter: Sendable {
   ///
   /// Sessions of an earlier boot that have no end are ended with the coverage of their run.
   public init(directory: String, run: Run) throws(StoreError) {
-    let path = directory + "/alibi.sqlite"
-    var configuration = Configuration()
-    configuration.label = "alibi.store"
-    configuration.journalMode = .wal
-    // Somebody who holds the store must not hold up attribution: the next attempt comes soon.
-    configuration.busyMode = .timeout(1)
-    configuration.prepareDatabase { db in
-      try db.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON")
-    }
     do {
-      queue = try DatabaseQueue(path: path, configuration: configuration)
-      try Schema.migrator.migrate(queue)
-      // GRDB sets NORMAL after it has opened a WAL database: a commit must survive a power cut.
-      try queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+      queue = try Self.open(directory)
       self.run = try queue.write { db in
         try db.execute(
           sql: """
@@ -99,6 +88,61 @@ public final class StoreWriter: Sendable {
       }
     } catch {
       throw StoreError(error, directory: directory)
+    }
+  }
+
+  /// Opens the store to continue a run whose recorder has died.
+  public init(directory: String, continuing run: Int64) throws(StoreError) {
+    do { queue = try Self.open(directory) } catch { throw StoreError(error, directory: directory) }
+    self.run = run
+  }
+
+  private static func open(_ directory: String) throws -> DatabaseQueue {
+    var configuration = Configuration()
+    configuration.label = "alibi.store"
+    configuration.journalMode = .wal
+    // Somebody who holds the store must not hold up attribution: the next attempt comes soon.
+    configuration.busyMode = .timeout(1)
+    configuration.prepareDatabase { db in
+      try db.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON")
+    }
+    let queue = try DatabaseQueue(path: directory + "/alibi.sqlite", configuration: configuration)
+    try Schema.migrator.migrate(queue)
+    // GRDB sets NORMAL after it has opened a WAL database: a commit must survive a power cut.
+    try queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+    return queue
+  }
+
+  /// What the store holds of the run that a recorder continues.
+  public struct Progress: Sendable {
+    /// How far into the journal its records reach; nil when none was committed.
+    public var journalOffset: UInt64?
+    /// The time that it vouches for.
+    public var coveredTo: Timestamp?
+    /// Sessions that have not ended and whose executable has no digest yet.
+    public var undigested: Set<Int64>
+    /// The boot of the run.
+    public var bootID: String
+    /// When the run started.
+    public var started: Timestamp
+  }
+
+  /// How far the run has come.
+  public func progress() throws(StoreError) -> Progress {
+    do {
+      return try queue.read { db in
+        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM runs WHERE id = ?", arguments: [run]) else {
+          throw StoreError.damaged("run \(run) is not there")
+        }
+        let undigested = try Int64.fetchSet(
+          db, sql: "SELECT id FROM sessions WHERE ended IS NULL AND executable_digest IS NULL")
+        return Progress(
+          journalOffset: (row["journal_offset"] as Int64?).map { UInt64(bitPattern: $0) },
+          coveredTo: row.time("covered_to"), undigested: undigested, bootID: row["boot_id"],
+          started: row.time("started") ?? .distantPast)
+      }
+    } catch {
+      throw StoreError(error, directory: queue.path)
     }
   }
 
@@ -133,11 +177,15 @@ public final class StoreWriter: Sendable {
     }
   }
 
-  /// Writes findings and the coverage that vouches for them in one transaction: losing one loses the other.
-  public func commit(_ findings: [Finding], covered: Interval?) throws(StoreError) {
+  /// Writes findings, the coverage that vouches for them and how far in the journal they reach in one transaction:
+  /// losing one loses the others.
+  public func commit(_ findings: [Finding], covered: Interval?, journalOffset: UInt64 = 0) throws(StoreError) {
     do {
       try queue.write { db in
         for finding in findings { try write(finding, db) }
+        try db.execute(
+          sql: "UPDATE runs SET journal_offset = ? WHERE id = ?",
+          arguments: [Int64(bitPattern: journalOffset), run])
         if let covered {
           try db.execute(
             sql: "UPDATE runs SET covered_from = coalesce(covered_from, ?), covered_to = ? WHERE id = ?",
@@ -190,7 +238,7 @@ public final class StoreWriter: Sendable {
     case .process(let process):
       try db.cachedStatement(
         sql: """
-          INSERT INTO processes (id, session, pid, pid_started, provenance, parent, executable, class, started) \
+          INSERT OR IGNORE INTO processes (id, session, pid, pid_started, provenance, parent, executable, class, started) \
           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
           """
       ).execute(arguments: [
@@ -241,10 +289,10 @@ public final class StoreWriter: Sendable {
     let facts = session.facts
     try db.execute(
       sql: """
-        INSERT INTO sessions (id, key, agent, started, root_pid, root_started, root_provenance, boot_id, host, \
+        INSERT OR IGNORE INTO sessions (id, key, agent, started, root_pid, root_started, root_provenance, boot_id, host, \
         executable, executable_identity, version, joined_late, parent, relation, uid, login_uid, user_name, \
         terminal, working_directory, project) \
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM sessions WHERE id = ?), ?, ?, ?, ?, ?, ?, ?)
         """,
       arguments: [
         session.id, session.key, session.agent, session.started.nanoseconds, session.root.pid,

@@ -26,12 +26,18 @@ public enum EntryKind: UInt16, Sendable {
   case barrier = 11
   /// Mounts of the host's own namespace changed: paths told before may not hold. No payload.
   case mountsChanged = 12
+  /// Another recorder continues the run: `RunEntry`.
+  case resumed = 13
+
+  /// Whether the payload is the kernel's, event after event, each with its length in the first four bytes:
+  /// `fanotify_event_metadata.event_len`, `nlmsghdr.nlmsg_len`.
+  var isWalkable: Bool { self == .fanotify || self == .connector }
 }
 
 /// Every entry: 16 bytes of header, the payload, and filling up to a multiple of eight.
 ///
 /// ```
-/// u32 payload length | u16 kind | u16 aux | u64 reserved, zero
+/// u32 payload length | u16 kind | u16 aux | u64 mark
 /// ```
 /// in the machine's byte order: the journal is memory, and a recorded file is read on the same kind of machine.
 public enum EntryHeader {
@@ -58,14 +64,17 @@ public struct Entry: ~Escapable {
   public let kind: EntryKind
   /// A number whose meaning the kind gives.
   public let aux: UInt16
+  /// Of task records: how far the CPU's ring was read with them. Else 0.
+  public let mark: UInt64
   /// What it says.
   public let payload: RawSpan
 
   /// An entry of these parts.
   @_lifetime(copy payload)
-  public init(kind: EntryKind, aux: UInt16, payload: RawSpan) {
+  public init(kind: EntryKind, aux: UInt16, mark: UInt64 = 0, payload: RawSpan) {
     self.kind = kind
     self.aux = aux
+    self.mark = mark
     self.payload = payload
   }
 }

@@ -1,9 +1,10 @@
 internal import Synchronization
 
-/// The ring journal: entries in memory that one thread writes and one reads; later, two processes.
+/// The ring journal: entries in memory that one thread writes and one reads, and that outlives both: the process
+/// that owns the memory hands it to the next one when a recorder has died.
 ///
 /// ```
-/// 4096 bytes of header: u64 magic | u64 capacity | u64 head | u64 tail
+/// 4096 bytes of header: u64 magic | u64 capacity | u64 head | u64 tail | u64 filling | registers
 /// capacity bytes of entries, each contiguous (`EntryHeader`)
 /// ```
 /// `head` and `tail` count bytes since the beginning and never wrap; a place is its offset modulo capacity.
@@ -39,6 +40,32 @@ public final class JournalRing: @unchecked Sendable {
   public var head: UInt64 { unsafe word(16).pointee.load(ordering: .acquiring) }
   /// Bytes read and no longer needed.
   public var tail: UInt64 { unsafe word(24).pointee.load(ordering: .acquiring) }
+  /// A word that outlives the process that wrote it.
+  public enum Register: Int, Sendable {
+    /// CLOCK_MONOTONIC: the fanotify queue was last seen empty then.
+    case emptied = 40
+    /// CLOCK_MONOTONIC: all lineage before it was read.
+    case lineageDrained = 48
+    /// 1 once a first batch is complete.
+    case isOpen = 56
+    /// The number of the run in the store; 0 before there is one.
+    case run = 64
+    /// CLOCK_MONOTONIC from when on descriptor-mode events were taken that are not in the journal yet; else 0.
+    case descriptorsSince = 72
+  }
+
+  /// The word of a register.
+  public subscript(register: Register) -> UInt64 {
+    get { unsafe word(register.rawValue).pointee.load(ordering: .acquiring) }
+    set { unsafe word(register.rawValue).pointee.store(newValue, ordering: .releasing) }
+  }
+
+  /// Where the entry begins that is being filled, plus one; 0 while none is.
+  private var filling: UInt64 {
+    get { unsafe word(32).pointee.load(ordering: .acquiring) }
+    set { unsafe word(32).pointee.store(newValue, ordering: .releasing) }
+  }
+
   /// Bytes that can be written now; an entry needs them in one piece.
   public var free: Int { capacity - Int(head - tail) }
 
@@ -52,10 +79,11 @@ public final class JournalRing: @unchecked Sendable {
 
   /// Lets `fill` write an entry's payload of at most `room` bytes and makes it visible.
   ///
-  /// `fill` returns how many bytes it wrote, or a negative number to write nothing. Returns false, without
-  /// calling it, when there is no room: nothing was read then, so nothing is lost here.
+  /// `fill` returns how many bytes it wrote, or a negative number to write nothing; `mark` is asked after it.
+  /// Returns false, without calling it, when there is no room: nothing was read then, so nothing is lost here.
   public func append(
-    _ kind: EntryKind, aux: UInt16 = 0, room: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int
+    _ kind: EntryKind, aux: UInt16 = 0, room: Int, mark: () -> UInt64 = { 0 },
+    _ fill: (UnsafeMutableRawBufferPointer) -> Int
   ) -> Bool {
     let needed = EntryHeader.room(room)
     var at = head
@@ -69,25 +97,78 @@ public final class JournalRing: @unchecked Sendable {
     }
     at += UInt64(skip)
     let header = unsafe place(at)
+    unsafe header.storeBytes(of: UInt32(room), as: UInt32.self)
     let target = unsafe UnsafeMutableRawBufferPointer(start: header + EntryHeader.size, count: room)
+    unsafe header.storeBytes(of: kind.rawValue, toByteOffset: 4, as: UInt16.self)
+    unsafe header.storeBytes(of: aux, toByteOffset: 6, as: UInt16.self)
+    if kind.isWalkable {
+      // What the kernel has given out is in memory even if this process dies before it has counted it.
+      unsafe target.initializeMemory(as: UInt8.self, repeating: 0)
+      filling = at + 1
+    }
+    defer { if kind.isWalkable { filling = 0 } }
     let count = unsafe fill(target)
     guard count >= 0 else { return true }
     precondition(count <= room, "an entry outgrew its room")
-    unsafe header.storeBytes(of: UInt32(count), as: UInt32.self)
-    unsafe header.storeBytes(of: kind.rawValue, toByteOffset: 4, as: UInt16.self)
-    unsafe header.storeBytes(of: aux, toByteOffset: 6, as: UInt16.self)
-    unsafe header.storeBytes(of: UInt64(0), toByteOffset: 8, as: UInt64.self)
-    unsafe word(16).pointee.store(at + UInt64(EntryHeader.room(count)), ordering: .releasing)
+    finish(at, count: count, mark: mark())
     return true
   }
 
-  /// Appends a value as an entry.
-  public func append(_ value: some JournalValue) -> Bool {
-    let payload = value.payload
-    return unsafe append(type(of: value).kind, room: payload.count) { target in
+  private func finish(_ at: UInt64, count: Int, mark: UInt64) {
+    let header = unsafe place(at)
+    unsafe header.storeBytes(of: UInt32(count), as: UInt32.self)
+    unsafe header.storeBytes(of: mark, toByteOffset: 8, as: UInt64.self)
+    unsafe word(16).pointee.store(at + UInt64(EntryHeader.room(count)), ordering: .releasing)
+  }
+
+  /// Counts what a writer that died had read and not yet counted: whole events, told by their lengths.
+  ///
+  /// The new writer calls it before anything else. Returns how many bytes were found.
+  @discardableResult
+  public func recover() -> Int {
+    let word = filling
+    filling = 0
+    guard word > head, capacityToEnd(word - 1) > EntryHeader.size else { return 0 }
+    let at = word - 1
+    let start = unsafe place(at) + EntryHeader.size
+    let room = unsafe min(Int(place(at).load(as: UInt32.self)), Int(capacityToEnd(at)) - EntryHeader.size)
+    var count = 0
+    while count + 4 <= room {
+      let length = unsafe Int(start.load(fromByteOffset: count, as: UInt32.self))
+      guard length > 0, count + length <= room else { break }
+      count += (length + 3) & ~3
+    }
+    guard count > 0 else { return 0 }
+    finish(at, count: min(count, room), mark: 0)
+    return count
+  }
+
+  /// Appends an entry whose payload is there.
+  public func append(_ kind: EntryKind, _ payload: [UInt8]) -> Bool {
+    unsafe append(kind, room: payload.count) { target in
       unsafe target.copyBytes(from: payload)
       return payload.count
     }
+  }
+
+  /// Appends a value as an entry.
+  public func append(_ value: some JournalValue) -> Bool { append(type(of: value).kind, value.payload) }
+
+  /// The mark of the last entry of a kind that the ring still holds; 0 where there is none.
+  public func lastMark(of kind: EntryKind, aux: UInt16) -> UInt64 {
+    var mark: UInt64 = 0
+    // Entries that do not parse are found when they are read.
+    try? forEach(from: tail, to: head) { (entry, _) throws(JournalError) in
+      if entry.kind == kind, entry.aux == aux { mark = entry.mark }
+    }
+    return mark
+  }
+
+  /// Empties the ring for a new beginning; only while nobody reads it.
+  public func reset() {
+    unsafe word(24).pointee.store(0, ordering: .releasing)
+    unsafe word(16).pointee.store(0, ordering: .releasing)
+    filling = 0
   }
 
   /// Hands over the entries between two offsets, in order, without moving the tail.
@@ -151,13 +232,14 @@ public enum EntryReader {
     let length = unsafe Int(bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
     let raw = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset + 4, as: UInt16.self)
     let aux = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset + 6, as: UInt16.self)
+    let mark = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
     let room = EntryHeader.room(length)
     guard room <= have else { throw .truncated(offset: offset) }
     guard let kind = EntryKind(rawValue: raw) else { throw .unknownKind(raw, offset: offset) }
     let start = offset + EntryHeader.size
     offset += room
     if kind == .padding { return nil }
-    return Entry(kind: kind, aux: aux, payload: bytes.extracting(start..<(start + length)))
+    return Entry(kind: kind, aux: aux, mark: mark, payload: bytes.extracting(start..<(start + length)))
   }
 }
 
@@ -173,7 +255,7 @@ extension Entry {
     writer.write(UInt32(payload.byteCount))
     writer.write(kind.rawValue)
     writer.write(aux)
-    writer.write(UInt64(0))
+    writer.write(mark)
     let padding = EntryHeader.room(payload.byteCount) - EntryHeader.size - payload.byteCount
     return writer.bytes + bytes + [UInt8](repeating: 0, count: padding)
   }

@@ -1,3 +1,4 @@
+internal import Journal
 internal import Records
 
 /// What directories are called, by identity: learned from CREATE and RENAME events and from answers.
@@ -12,6 +13,9 @@ struct DirectoryNames {
   /// Renames of directories in the batch at hand: within it, both names count.
   private var renamed: [(from: RawPath, to: RawPath)] = []
   private var deleted: [FileIdentity] = []
+  /// The latest that were learned, oldest first; the next one goes to `oldest` once there are enough.
+  private var latest: [FileIdentity] = []
+  private var oldest = 0
   /// Directories that could not be told in the batch at hand: not asked for twice.
   private(set) var gone: Set<FileIdentity> = []
 
@@ -24,6 +28,21 @@ struct DirectoryNames {
 
   mutating func learn(_ directory: FileIdentity, _ path: RawPath) {
     paths[directory] = path
+    if latest.count < Self.latestCount {
+      latest.append(directory)
+    } else {
+      latest[oldest] = directory
+      oldest = (oldest + 1) % Self.latestCount
+    }
+  }
+
+  /// How many of the latest a snapshot holds.
+  private static let latestCount = 2000
+
+  private var youngest: [FileIdentity: RawPath] {
+    var found: [FileIdentity: RawPath] = [:]
+    for directory in latest { found[directory] = paths[directory] }
+    return found
   }
 
   mutating func rename(_ directory: FileIdentity, from: RawPath?, to: RawPath) {
@@ -62,5 +81,19 @@ struct DirectoryNames {
     for directory in deleted { paths[directory] = nil }
     deleted.removeAll(keepingCapacity: true)
     gone.removeAll(keepingCapacity: true)
+  }
+}
+
+extension DirectoryNames: Archived {
+  static var blank: DirectoryNames { DirectoryNames() }
+
+  /// Only the youngest: an older directory still has its name, or left it behind with an event.
+  mutating func exchange(_ archive: inout Archive) throws(JournalError) {
+    var young = archive.isReading ? [:] : youngest
+    try archive.table(&young, .blank, .blank) { (archive, identity, path) throws(JournalError) in
+      try archive(&identity)
+      try archive(&path)
+    }
+    if archive.isReading { for (identity, path) in young { learn(identity, path) } }
   }
 }

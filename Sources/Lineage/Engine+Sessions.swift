@@ -159,14 +159,20 @@ extension Engine {
   /// Gives a process of a session a record for the program it runs.
   @discardableResult
   mutating func openRecord(_ pid: Int32) -> Int64? {
-    guard let life = processes[pid], let session = life.session else { return nil }
+    guard let life = processes[pid], life.session != nil else { return nil }
     if let record = life.record { return record }
-    let record = ProcessRecord(
-      id: nextProcess, session: session, key: life.key, parent: life.parentRecord, executable: life.executable,
-      processClass: life.processClass, started: wall(life.epochStarted))
+    let number = nextProcess
     nextProcess += 1
-    findings.append(.process(record))
-    _ = processes.update(pid) { $0.record = record.id }
-    return record.id
+    _ = processes.update(pid) { $0.record = number }
+    if let record = processes[pid].flatMap(record) { findings.append(.process(record)) }
+    return number
+  }
+
+  /// The record of the program a process runs, where it has one.
+  func record(_ life: Life) -> ProcessRecord? {
+    guard let session = life.session, let record = life.record else { return nil }
+    return ProcessRecord(
+      id: record, session: session, key: life.key, parent: life.parentRecord, executable: life.executable,
+      processClass: life.processClass, started: wall(life.epochStarted))
   }
 }

@@ -61,6 +61,9 @@ public struct Engine {
   var hasOverflowed = false
   /// Whether `observed` is the scan at the start of a run, before which nothing was seen.
   var isFirstScan = false
+  /// Whether another recorder continues with this batch, and which devices it has found marked.
+  var isResumed = false
+  var restated: Set<UInt64> = []
   var directoryEvents: [DirectoryEvent] = []
   /// Nameless FAN_ATTRIB: somebody changed an inode's link count.
   var linkCounts: Set<ProcessFile> = []
@@ -122,6 +125,20 @@ public struct Engine {
   /// The number of sessions that have not ended.
   public var openSessions: Int { sessions.count }
 
+  /// Processes of sessions that live.
+  public var sessionProcesses: [Int32] {
+    processes.current.values.filter { $0.session != nil && $0.died == nil }.map(\.key.pid).sorted()
+  }
+
+  /// The sessions that have not ended and their processes, as they would be found: for a store that refused them
+  /// when they were.
+  public var standing: [Finding] {
+    let known = sessions.values.map(\.session).sorted { $0.id < $1.id }
+    let records = processes.current.values.compactMap(record).filter { sessions[$0.session] != nil }
+      .sorted { $0.id < $1.id }
+    return known.map(Finding.session) + records.map(Finding.process)
+  }
+
   // What a batch has produced besides findings.
   var executed: [Int32] = []
   var begun: [Session] = []
@@ -160,11 +177,16 @@ public struct Engine {
         var reader = ByteReader(entry.bytes)
         barriers.append(try reader.integer(UInt64.self))
       case .mountsChanged: haveMountsMoved = true
+      case .resumed:
+        let resumed = try RunEntry(payload: entry.bytes)
+        run?.ownPid = resumed.ownPid
+        isResumed = true
       case .answer, .padding: break
       }
     }
     if haveMountsMoved { directories = DirectoryNames() }
     for entry in watched { note(entry) }
+    if isResumed { forgetUnmounted() }
     for loss in losses { note(loss) }
     noteOverflow()
     noteTroubles()
@@ -202,6 +224,8 @@ public struct Engine {
     timeline.removeAll(keepingCapacity: true)
     observed.removeAll(keepingCapacity: true)
     isFirstScan = false
+    isResumed = false
+    restated.removeAll(keepingCapacity: true)
     directoryEvents.removeAll(keepingCapacity: true)
     linkCounts.removeAll(keepingCapacity: true)
     named.removeAll(keepingCapacity: true)
@@ -286,7 +310,37 @@ public struct Engine {
   }
 
   private mutating func note(_ entry: FileSystemEntry) {
+    var entry = entry
+    let known = fileSystems[entry.device]
+    if entry.time == 0 {
+      // Stated again by a recorder that continues: marked all along, but perhaps never told.
+      restated.insert(entry.device)
+      if known?.fileSystem == entry.fileSystem, known?.watching == entry.watching { return }
+      entry.time = batch.upper
+    }
+    if entry.watching != .nothing { restated.insert(entry.device) }
+    // A mark that was set anew had been lost, at the latest when the queue was last empty with it in place.
+    if var lost = known, lost.watching != .nothing, entry.watching != .nothing {
+      lost.watching = .nothing
+      lost.reason = Array("the mark was lost".utf8)
+      lost.time = batch.lower
+      report(lost)
+    }
     fileSystems.note(entry)
+    report(entry)
+  }
+
+  /// What a recorder that continues does not find any more was unmounted while nobody looked.
+  private mutating func forgetUnmounted() {
+    for var entry in fileSystems.watched where !restated.contains(entry.device) {
+      entry.watching = .nothing
+      entry.reason = Array("unmounted".utf8)
+      entry.time = batch.lower
+      note(entry)
+    }
+  }
+
+  private mutating func report(_ entry: FileSystemEntry) {
     let mode: String? =
       switch entry.watching {
       case .identity: "identity"
@@ -300,18 +354,6 @@ public struct Engine {
           mountPoint: RawPath(entry.mountPoint), mode: mode,
           reason: String(decoding: entry.reason, as: UTF8.self), since: wall(entry.time))))
   }
-}
-
-/// The file systems that are watched, by device number, which is how a mapping names them.
-struct FileSystemTable {
-  private var byDevice: [UInt64: UInt64] = [:]
-
-  mutating func note(_ entry: FileSystemEntry) {
-    byDevice[entry.device] = entry.watching == .nothing ? nil : entry.fileSystem
-  }
-
-  /// `f_fsid` of a watched file system.
-  func fileSystem(device: UInt64) -> UInt64? { byDevice[device] }
 }
 
 /// Where a rename went, and in which batch.

@@ -1,3 +1,4 @@
+internal import Journal
 internal import Records
 
 /// Every process alive, and those whose end the batch at hand may still overlap.
@@ -106,5 +107,23 @@ struct ProcessTable {
         judge(pid)
       }
     }
+  }
+}
+
+extension ProcessTable: Archived {
+  static var blank: ProcessTable { ProcessTable() }
+
+  mutating func exchange(_ archive: inout Archive) throws(JournalError) {
+    try archive.table(&current, 0, .blank) { (archive, pid, life) throws(JournalError) in
+      try archive(&pid)
+      try archive(&life)
+    }
+    try archive.table(&former, 0, []) { (archive, pid, lives) throws(JournalError) in
+      try archive(&pid)
+      try archive.list(&lives)
+    }
+    try archive.list(&touched, 0) { (archive, pid) throws(JournalError) in try archive(&pid) }
+    guard archive.isReading else { return }
+    for pid in Set(current.keys).union(former.keys) { judge(pid) }
   }
 }

@@ -12,6 +12,8 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
 
   /// EPERM
   public static let notPermitted = Errno(rawValue: EPERM)
+  /// EBADF
+  public static let badDescriptor = Errno(rawValue: EBADF)
   /// ENOENT
   public static let noSuchFile = Errno(rawValue: ENOENT)
   /// EAGAIN

@@ -40,6 +40,11 @@ public final class FanotifyGroup: Sendable {
       })
   }
 
+  /// Takes over a group that another process opened: its marks and its queue stay.
+  public init(adopting descriptor: consuming OwnedDescriptor) {
+    self.descriptor = descriptor
+  }
+
   /// Adds `mask` to the mark on the object at `path`.
   public func mark(_ kind: MarkKind, mask: UInt64, path: [UInt8]) throws(Errno) {
     let terminated = (path + [0]).map { CChar(bitPattern: $0) }

@@ -81,7 +81,7 @@ public enum OwnFiles {
       if error == .wouldBlock { return nil }
       throw error
     }
-    return LockFile(file)
+    return LockFile(adopting: file)
   }
 
   /// From here on what this process makes is for its user and group only, umask(2).
@@ -119,9 +119,11 @@ public final class DirectoryWatch: Sendable {
 
 /// A lock held as long as the value lives, flock(2).
 public final class LockFile: Sendable {
-  private let file: OwnedDescriptor
+  /// The locked file; who inherits it holds the lock too.
+  public let descriptor: OwnedDescriptor
 
-  init(_ file: consuming OwnedDescriptor) {
-    self.file = file
+  /// Takes over the lock that a descriptor holds.
+  public init(adopting descriptor: consuming OwnedDescriptor) {
+    self.descriptor = descriptor
   }
 }

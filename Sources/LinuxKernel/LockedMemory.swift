@@ -14,10 +14,21 @@ public final class LockedMemory: @unchecked Sendable {
   public let isLocked: Bool
 
   /// Makes `count` bytes, a multiple of the page size.
-  public init(count: Int, name: String) throws(Errno) {
+  public convenience init(count: Int, name: String) throws(Errno) {
     let descriptor = OwnedDescriptor(adopting: try call { unsafe cl_memfd(name) })
     let raw = descriptor.raw
     _ = try call { ftruncate(raw, count) }
+    try self.init(descriptor, count: count)
+  }
+
+  /// Maps the memory that another process made.
+  public convenience init(adopting descriptor: consuming OwnedDescriptor) throws(Errno) {
+    let count = Int(try FileStatus(descriptor: descriptor).size)
+    try self.init(descriptor, count: count)
+  }
+
+  private init(_ descriptor: consuming OwnedDescriptor, count: Int) throws(Errno) {
+    let raw = descriptor.raw
     guard
       let base = unsafe mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, raw, 0),
       unsafe base != UnsafeMutableRawPointer(bitPattern: -1)

@@ -10,6 +10,12 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     self.raw = raw
   }
 
+  /// Takes over an inherited descriptor, which programs executed from here on shall not inherit in turn.
+  public init(adopting raw: Int32, closingOnExec: Bool) {
+    if closingOnExec { _ = cl_close_on_exec(raw) }
+    self.raw = raw
+  }
+
   deinit { _ = close(raw) }
 
   /// Gives up ownership; from here on the caller closes.
@@ -33,6 +39,17 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
   /// `read(2)` into `buffer`; 0 at the end of the file.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
     try call { unsafe Glibc_read(raw, buffer) }
+  }
+
+  /// `write(2)` of all the bytes.
+  public func write(_ bytes: [UInt8]) throws(Errno) {
+    var rest = bytes[...]
+    let own = raw
+    while !rest.isEmpty {
+      let chunk = Array(rest)
+      let count = try call { unsafe cl_write(own, chunk, chunk.count) }
+      rest = rest.dropFirst(count)
+    }
   }
 
   /// Everything up to the end of the file, at most `limit` bytes.

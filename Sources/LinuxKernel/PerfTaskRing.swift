@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 
 /// One CPU's perf ring of task records: fork with the true caller, exec, exit, file mappings, lost counts.
 ///
@@ -18,8 +19,13 @@ public final class PerfTaskRing: Sendable {
   /// Opens the ring of one CPU with `bytes` of data, a power of two pages.
   ///
   /// - Throws: EACCES or EPERM without CAP_PERFMON, ENOENT or ENOSYS on a kernel without perf events.
-  public init(cpu: Int32, bytes: Int) throws(Errno) {
-    let descriptor = OwnedDescriptor(adopting: try call { cl_perf_open_task_records(cpu, UInt32(bytes / 2)) })
+  public convenience init(cpu: Int32, bytes: Int) throws(Errno) {
+    let opened = try call { cl_perf_open_task_records(cpu, UInt32(bytes / 2)) }
+    try self.init(adopting: OwnedDescriptor(adopting: opened), cpu: cpu, bytes: bytes)
+  }
+
+  /// Maps a ring that another process opened with the same size: what is in it stays.
+  public init(adopting descriptor: consuming OwnedDescriptor, cpu: Int32, bytes: Int) throws(Errno) {
     let raw = descriptor.raw
     let mapped = bytes + Int(getpagesize())
     guard
@@ -39,15 +45,27 @@ public final class PerfTaskRing: Sendable {
   /// How many bytes of records wait to be taken.
   public var pending: Int { unsafe Int(cl_perf_head(page) &- tail) }
 
-  private var tail: UInt64 {
-    // data_tail is written by this process only.
-    unsafe page.load(fromByteOffset: 1032, as: UInt64.self)
+  /// How far the records were released, in bytes since the beginning: `data_tail`, which only a reader writes.
+  public var tail: UInt64 { unsafe page.load(fromByteOffset: 1032, as: UInt64.self) }
+
+  /// Frees the room of the records before `position`.
+  public func release(upTo position: UInt64) {
+    if unsafe position > tail && position <= cl_perf_head(page) { unsafe cl_perf_set_tail(page, position) }
   }
 
-  /// Copies the oldest whole records, at most `target.count` bytes, and frees their room.
+  /// How many records the kernel has dropped since the ring was opened (PERF_FORMAT_LOST, Linux 6.0), also those
+  /// that no record has told of yet; nil on an older kernel.
+  public var lost: UInt64? {
+    var value: (UInt64, UInt64) = (0, 0)
+    let raw = descriptor.raw
+    let count = unsafe withUnsafeMutableBytes(of: &value) { unsafe Glibc.read(raw, $0.baseAddress, $0.count) }
+    return count == 16 ? value.1 : nil
+  }
+
+  /// Copies the oldest whole records, at most `target.count` bytes; `release` frees their room.
   ///
   /// Returns how many bytes were copied, and whether a PERF_RECORD_LOST is among them.
-  public func take(into target: UnsafeMutableRawBufferPointer) -> (count: Int, lost: Bool) {
+  public func copy(into target: UnsafeMutableRawBufferPointer) -> (count: Int, lost: Bool) {
     let head = unsafe cl_perf_head(page)
     let start = tail
     var end = start
@@ -66,7 +84,6 @@ public final class PerfTaskRing: Sendable {
     let first = min(count, dataSize - at)
     unsafe base.copyMemory(from: page + dataOffset + at, byteCount: first)
     if first < count { unsafe (base + first).copyMemory(from: page + dataOffset, byteCount: count - first) }
-    unsafe cl_perf_set_tail(page, end)
     return (count, lost)
   }
 }

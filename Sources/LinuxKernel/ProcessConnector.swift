@@ -13,6 +13,11 @@ public final class ProcessConnector: Sendable {
     descriptor = OwnedDescriptor(adopting: try call { cl_connector_open(receiveBuffer) })
   }
 
+  /// Takes over a socket that another process opened.
+  public init(adopting descriptor: consuming OwnedDescriptor) {
+    self.descriptor = descriptor
+  }
+
   /// What one attempt to receive brought.
   public enum Received: Sendable, Equatable {
     /// A datagram of the kernel's of this many bytes.

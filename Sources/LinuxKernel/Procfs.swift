@@ -58,6 +58,12 @@ public enum Procfs {
   /// This process's id.
   public static var ownPid: Int32 { getpid() }
 
+  /// The id of the process that started this one.
+  public static var parentPid: Int32 { getppid() }
+
+  /// Asks this process to end in order.
+  public static func endThisProcess() { _ = kill(getpid(), SIGTERM) }
+
   /// Whether a process of this id exists.
   public static func exists(_ pid: Int32) -> Bool { kill(pid, 0) == 0 || cl_errno() == EPERM }
 

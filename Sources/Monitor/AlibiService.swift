@@ -17,7 +17,8 @@ public struct StartFailure: Error, Sendable, CustomStringConvertible {
   public var exitStatus: Int32
 }
 
-/// The service: opens everything, runs its threads until it is told to stop, and leaves nothing behind.
+/// The recorder's process: takes over what the guardian opened, runs its threads until it is told to stop, and leaves
+/// nothing behind.
 ///
 /// | thread | owns |
 /// |---|---|
@@ -34,38 +35,23 @@ public struct AlibiService: Service {
     self.logger = logger
   }
 
-  /// Runs until a graceful shutdown is asked for.
+  /// Whether this process was started by a guardian to be its recorder.
+  public static var isRecorder: Bool { Handover.ofThisProcess.map { $0["guardian"] == nil } ?? false }
+
+  /// Runs until a graceful shutdown is asked for, or the guardian is gone.
   ///
   /// - Throws: `StartFailure`
   public func run() async throws {
     let parts = try start()
-    logger.notice("capturing", metadata: ["state": "\(settings.stateDirectory)", "run": "\(settings.runDirectory)"])
-    do { try LocalSocket.notifyManager("READY=1") } catch { logger.warning("NOTIFY_SOCKET: \(error)") }
     try? await gracefulShutdown()
-    logger.notice("stopping")
-    try? LocalSocket.notifyManager("STOPPING=1")
     parts.stop()
-    logger.notice("stopped")
   }
 
   private func start() throws(StartFailure) -> Parts {
-    guard Procfs.effectiveUser == 0 else {
-      throw StartFailure(
-        description: "capture needs root", hint: "run it with sudo, or as a system service", exitStatus: 77)
-    }
-    // Records name people and places.
     OwnFiles.keepFromOthers()
-    do throws(Errno) {
-      try OwnFiles.makeDirectory(settings.stateDirectory, mode: 0o750)
-      try OwnFiles.makeDirectory(settings.runDirectory, mode: 0o755)
-      // Compliance staff read without root; where the group does not exist, only root reads.
-      if let group = UserNames.group("alibi") { try OwnFiles.setGroup(settings.stateDirectory, group) }
-    } catch {
-      throw StartFailure(
-        description: "cannot make \(settings.stateDirectory) or \(settings.runDirectory): \(error)",
-        hint: "choose others with --state and --run", exitStatus: 74)
+    guard let handover = Handover.ofThisProcess else {
+      throw StartFailure(description: "a recorder needs a guardian", hint: "run alibid", exitStatus: 70)
     }
-    let lock = try lockState()
     let rules: RulesWatch
     do {
       rules = try RulesWatch(directory: settings.rulesDirectory + "/agents", logger: logger)
@@ -74,7 +60,7 @@ public struct AlibiService: Service {
         description: "\(error)", hint: "mend the file, or name another directory with --rules", exitStatus: 78)
     }
     do {
-      return try assemble(lock: lock, rules: rules)
+      return try assemble(handover, rules: rules)
     } catch let error as Errno {
       throw StartFailure(
         description: "the kernel refuses to watch: \(error)",
@@ -88,73 +74,48 @@ public struct AlibiService: Service {
     }
   }
 
-  private func lockState() throws(StartFailure) -> LockFile {
-    do throws(Errno) {
-      if let lock = try OwnFiles.lock(settings.stateDirectory + "/lock") { return lock }
-    } catch {
-      throw StartFailure(
-        description: "cannot lock \(settings.stateDirectory): \(error)", hint: "is the disk full or read-only?",
-        exitStatus: 74)
-    }
-    throw StartFailure(
-      description: "another service already uses \(settings.stateDirectory)",
-      hint: "`alibi status --state \(settings.stateDirectory)` tells its pid", exitStatus: 75)
-  }
-
-  private func assemble(lock: LockFile, rules: RulesWatch) throws -> Parts {
+  private func assemble(_ inherited: Handover, rules: RulesWatch) throws -> Parts {
+    var handover = inherited
     let started = Timestamp(nanoseconds: Int64(Clock.wall.now))
+    guard let lock = handover.take("lock"), let journal = handover.take("journal"),
+      let snapshots = handover.take("snapshots"), let life = handover.take("life"), let ready = handover.take("ready")
+    else { throw Errno.badDescriptor }
+    let sources = try CaptureSources(&handover)
+    let estate = Estate(
+      ring: try LockedMemory(adopting: journal), snapshots: try LockedMemory(adopting: snapshots))
     let bootID = try Procfs.bootID()
-    let memory = try LockedMemory(
-      count: JournalRing.headerSize + settings.capture.journalBytes, name: "alibi-journal")
-    if !memory.isLocked {
-      logger.warning(
-        "the journal cannot be locked in memory: raise RLIMIT_MEMLOCK; under memory pressure events may be lost")
-    }
-    let ring = unsafe JournalRing(memory: memory.bytes)
-    let mailbox = try CaptureMailbox()
-    let delivery = Delivery()
-    let collector = try Collector(
-      ring: ring, options: settings.capture, mailbox: mailbox, bootID: bootID, host: Procfs.hostName,
-      delivered: { delivery.signal() })
-    for (name, missing) in [
-      ("perf task records", collector.witnesses.perfMissing),
-      ("the process connector", collector.witnesses.connectorMissing),
-    ] {
-      if let missing { logger.warning("\(name) cannot be opened: \(missing)") }
-    }
-    let writer = try StoreWriter(
+    let start = try estate.open(
       directory: settings.stateDirectory,
       run: StoreWriter.Run(
         bootID: bootID, host: Procfs.hostName, kernel: Procfs.kernelRelease, version: Settings.version,
-        rulesDigest: rules.first.digest, pid: Procfs.ownPid, runDirectory: settings.runDirectory,
-        started: started, perfMissing: collector.witnesses.perfMissing?.description,
-        connectorMissing: collector.witnesses.connectorMissing?.description))
+        rulesDigest: rules.first.digest, pid: Procfs.parentPid, runDirectory: settings.runDirectory,
+        started: started, perfMissing: sources.witnesses.perfMissing?.description,
+        connectorMissing: sources.witnesses.connectorMissing?.description),
+      rules: rules.first)
     if let group = UserNames.group("alibi") {
       for suffix in ["", "-wal", "-shm"] {
         try OwnFiles.setGroup(settings.stateDirectory + "/alibi.sqlite" + suffix, group)
       }
     }
-    let inherited = try writer.inheritance(bootID: bootID)
-    let watchedBefore = inherited.watchedBefore.map { last in
-      Clock.monotonic.now &- UInt64(max(0, Int64(Clock.wall.now) - last.nanoseconds))
-    }
-    let engine = Engine(
-      rules: rules.first, firstSession: inherited.firstSession, firstProcess: inherited.firstProcess,
-      survivors: inherited.survivors,
-      watchedBefore: watchedBefore)
+    let mailbox = try CaptureMailbox()
+    let delivery = Delivery()
     let recorder = try Recorder(
-      ring: ring, mailbox: mailbox, writer: writer, engine: engine, started: started, logger: logger,
-      recordTo: settings.recordJournal)
+      start, estate: estate, mailbox: mailbox, logger: logger, recordTo: settings.recordJournal)
     delivery.connect(recorder.wakeUp)
+    let collector = try Collector(
+      ring: estate.journal, sources: sources, options: settings.capture, mailbox: mailbox, bootID: bootID,
+      host: Procfs.hostName, delivered: { delivery.signal() })
     let control = try ControlSocket(
-      path: settings.runDirectory + "/alibid.sock", recorder: recorder, rules: rules,
-      status: { [ring] in Self.status(recorder, rules, ring) })
+      path: settings.runDirectory + "/alibid.sock", recorder: recorder, rules: rules, life: life,
+      status: { Self.status(recorder, rules, estate.journal) })
     if let group = UserNames.group("alibi") { try OwnFiles.setGroup(settings.runDirectory + "/alibid.sock", group) }
-    return Parts(
-      lock: lock, memory: memory, mailbox: mailbox, recorder: recorder, control: control,
+    let parts = Parts(
+      lock: LockFile(adopting: lock), sources: sources, mailbox: mailbox, recorder: recorder, control: control,
       captureThread: try KernelThread(name: "capture") { collector.run() },
       recorderThread: try KernelThread(name: "recorder") { recorder.run() },
       controlThread: try KernelThread(name: "control") { control.run() })
+    try ready.write([1])
+    return parts
   }
 
   private static func status(_ recorder: Recorder, _ rules: RulesWatch, _ ring: JournalRing) -> String {
@@ -166,7 +127,7 @@ public struct AlibiService: Service {
       let escaped = RawPath(value).description.replacing("\"", with: "'").replacing("\\", with: "\\\\")
       return "\"\(escaped)\""
     }
-    return "{\"pid\":\(Procfs.ownPid),\"committed_to\":\(committed.map { "\($0.nanoseconds)" } ?? "null"),"
+    return "{\"pid\":\(Procfs.parentPid),\"recorder_pid\":\(Procfs.ownPid),\"committed_to\":\(committed.map { "\($0.nanoseconds)" } ?? "null"),"
       + "\"open_sessions\":\(sessions),\"journal_used\":\(ring.head - ring.tail),"
       + "\"journal_capacity\":\(ring.capacity),\"rules_problem\":\(text(rules.problem)),"
       + "\"store_problem\":\(text(failure)),\"lost_since\":\(lost.map { "\($0.nanoseconds)" } ?? "null")}"
@@ -176,7 +137,7 @@ public struct AlibiService: Service {
 /// What runs, in the order in which it stops: capture first, then what it fed.
 private final class Parts: Sendable {
   private let lock: LockFile
-  private let memory: LockedMemory
+  private let sources: CaptureSources
   private let mailbox: CaptureMailbox
   private let recorder: Recorder
   private let control: ControlSocket
@@ -196,12 +157,12 @@ private final class Parts: Sendable {
   }
 
   init(
-    lock: LockFile, memory: LockedMemory, mailbox: CaptureMailbox, recorder: Recorder, control: ControlSocket,
+    lock: LockFile, sources: CaptureSources, mailbox: CaptureMailbox, recorder: Recorder, control: ControlSocket,
     captureThread: consuming KernelThread, recorderThread: consuming KernelThread,
     controlThread: consuming KernelThread
   ) {
     self.lock = lock
-    self.memory = memory
+    self.sources = sources
     self.mailbox = mailbox
     self.recorder = recorder
     self.control = control

@@ -10,14 +10,18 @@ final class ControlSocket: Sendable {
   private let listener: OwnedDescriptor
   private let path: String
   private let stopping: WakeUp
+  /// At its end when the guardian is gone.
+  private let life: OwnedDescriptor
   private let rules: RulesWatch
   private let recorder: Recorder
   private let status: @Sendable () -> String
 
   init(
-    path: String, recorder: Recorder, rules: RulesWatch, status: @escaping @Sendable () -> String
+    path: String, recorder: Recorder, rules: RulesWatch, life: consuming OwnedDescriptor,
+    status: @escaping @Sendable () -> String
   ) throws(Errno) {
     self.path = path
+    self.life = life
     self.recorder = recorder
     self.rules = rules
     self.status = status
@@ -34,9 +38,15 @@ final class ControlSocket: Sendable {
     try? poller.add(listener.raw, tag: 1)
     try? poller.add(stopping.descriptor.raw, tag: 2)
     if let raw = rules.descriptor { try? poller.add(raw, tag: 3) }
+    try? poller.add(life.raw, tag: 4)
     while true {
       let ready = (try? poller.wait(milliseconds: -1)) ?? []
       if ready.contains(2) { break }
+      if ready.contains(4) {
+        // Nobody guards the sources any more: end in order, with everything committed.
+        poller.remove(life.raw)
+        Procfs.endThisProcess()
+      }
       if ready.contains(3), let changed = rules.reload() {
         recorder.shared.withLock { $0.rules = changed }
         recorder.wakeUp.signal()

@@ -13,23 +13,24 @@ internal import Synchronization
 final class Recorder: @unchecked Sendable {
   // Sendable because after init only the recorder's thread calls it, but for the members marked as shared.
 
-  private let ring: JournalRing
+  private let estate: Estate
   private let mailbox: CaptureMailbox
   private let writer: StoreWriter
   private let logger: Logger
   private var engine: Engine
   private var oracle: SystemOracle
   private var at: UInt64
+  /// The snapshot that a successor would begin with if this recorder died now.
+  private var kept: UInt64?
   private var backlog = Backlog()
   private var covered: Interval?
-  /// No record of this run is of an earlier time.
-  private let started: Timestamp
   private var lastCommit: UInt64 = 0
   /// CLOCK_MONOTONIC before which a store that refused is not tried again.
   private var nextAttempt: UInt64 = 0
   private var lastLetGo: UInt64 = 0
   private var reached: [UInt64] = []
   private var failures = 0
+  private var isSnapshotTooLarge = false
   private var recording: JournalFile?
 
   /// Shared: what others may ask at any time.
@@ -47,7 +48,8 @@ final class Recorder: @unchecked Sendable {
     /// From when on records were given up because the store takes none; nil while none is missing.
     var lostSince: Timestamp?
     var waiting: [(number: UInt64, done: @Sendable (Timestamp?) -> Void)] = []
-    var nextBarrier: UInt64 = 1
+    /// Never a number that a recorder before this one gave.
+    var nextBarrier = Clock.monotonic.now
     var rules: AgentRules?
   }
 
@@ -57,25 +59,38 @@ final class Recorder: @unchecked Sendable {
   private static let retryInterval: UInt64 = 1_000_000_000
 
   init(
-    ring: JournalRing, mailbox: CaptureMailbox, writer: StoreWriter, engine: Engine, started: Timestamp,
-    logger: Logger, recordTo path: String?
+    _ start: Estate.Start, estate: Estate, mailbox: CaptureMailbox, logger: Logger, recordTo path: String?
   ) throws(Errno) {
-    self.ring = ring
-    self.started = started
+    self.estate = estate
     self.mailbox = mailbox
-    self.writer = writer
-    self.engine = engine
     self.logger = logger
-    at = ring.tail
+    writer = start.writer
+    engine = start.engine
+    at = start.at
     wakeUp = try WakeUp()
     oracle = SystemOracle()
     digester = Digester()
+    shared.withLock { $0.committedTo = start.committedTo }
     if let path {
       let file = try JournalFile(path)
       recording = file
       oracle.keep = { file.append($0) }
     }
+    guard start.isResumed else { return }
+    kept = start.at
+    logger.notice("continuing where the recorder before ended", metadata: ["journal": "\(start.at)"])
+    if let since = start.givenUpSince {
+      backlog.giveUp(Interval(from: since, to: max(since, Timestamp(nanoseconds: Int64(Clock.wall.now)))))
+      shared.withLock { $0.lostSince = since }
+      backlog.append(contentsOf: engine.standing)
+    }
+    for pid in engine.sessionProcesses { mailbox.follow(pid) }
+    for case .session(let session) in engine.standing where start.undigested.contains(session.id) {
+      digester.digest(session)
+    }
   }
+
+  private var ring: JournalRing { estate.journal }
 
   /// Asks for everything up to now to be committed; `done` gets the moment up to which it is.
   func barrier(_ done: @escaping @Sendable (Timestamp?) -> Void) {
@@ -188,7 +203,9 @@ final class Recorder: @unchecked Sendable {
     lastCommit = time
     do {
       let reason = "the store refused records until they did not fit in memory any more"
-      try writer.commit(backlog.transaction(reason: reason), covered: covered)
+      keepSnapshot()
+      try writer.commit(backlog.transaction(reason: reason), covered: covered, journalOffset: at)
+      kept = at
       backlog.clear()
       ring.release(upTo: at)
       let to = covered?.to
@@ -212,6 +229,17 @@ final class Recorder: @unchecked Sendable {
     }
   }
 
+  /// Puts what is known now where a successor finds it.
+  private func keepSnapshot() {
+    guard kept != at else { return }
+    let snapshot = SnapshotArea.Snapshot(
+      offset: at, givenUpSince: backlog.lost?.from.nanoseconds ?? 0, bytes: engine.snapshot())
+    if !estate.snapshots.write(snapshot, keeping: kept), !isSnapshotTooLarge {
+      isSnapshotTooLarge = true
+      logger.warning("what the recorder knows does not fit its memory: if it dies, there is a gap")
+    }
+  }
+
   /// The disk is full, or somebody holds the store: capture goes on in memory to its bound.
   private func failed(_ error: StoreError) {
     failures += 1
@@ -224,11 +252,13 @@ final class Recorder: @unchecked Sendable {
   /// The bound is reached: lineage and sessions go on, the records of the time since the last commit are a gap.
   private func giveUp() {
     if backlog.lost == nil { logger.critical("records are given up: the store takes none") }
-    let from = shared.withLock { $0.committedTo } ?? started
+    let from = shared.withLock { $0.committedTo } ?? .distantPast
     // Coverage may reach no further than before what is given up.
     let to = max(Timestamp(nanoseconds: Int64(Clock.wall.now)), covered?.to ?? from)
     backlog.giveUp(Interval(from: min(from, to), to: to))
     shared.withLock { $0.lostSince = min(from, to) }
+    keepSnapshot()
+    kept = at
     ring.release(upTo: at)
   }
 }

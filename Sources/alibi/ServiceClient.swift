@@ -8,6 +8,7 @@ struct ServiceClient {
   /// What the service says of itself.
   struct State: Decodable {
     var pid: Int32
+    var recorder_pid: Int32
     var committed_to: Int64?
     var open_sessions: Int
     var journal_used: UInt64

@@ -73,6 +73,14 @@ while let option = arguments.popFirst() {
 LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
 var logger = Logger(label: "alibid")
 logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .info
+
+guard AlibiService.isRecorder else {
+  do throws(StartFailure) {
+    exit(try Guardian(settings: settings, logger: logger, arguments: CommandLine.arguments).run())
+  } catch {
+    fail(error)
+  }
+}
 let group = ServiceGroup(
   configuration: .init(
     services: [.init(service: AlibiService(settings: settings, logger: logger))],

@@ -28,8 +28,9 @@ final class TaskWatch {
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     for ring in rings {
       while true {
-        let (count, _) = unsafe buffer.withUnsafeMutableBytes { unsafe ring.take(into: $0) }
+        let (count, _) = unsafe buffer.withUnsafeMutableBytes { unsafe ring.copy(into: $0) }
         guard count > 0 else { break }
+        ring.release(upTo: ring.tail + UInt64(count))
         let bytes = unsafe buffer.span.bytes.extracting(0..<count)
         var offset = 0
         while let record = try PerfRecord.next(in: bytes, at: &offset) { all.append(seen(record, in: bytes)) }

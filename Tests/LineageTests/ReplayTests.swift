@@ -52,13 +52,15 @@ struct Recording {
     }
   }
 
-  func replay() throws -> (findings: [Finding], unanswered: [Question]) {
+  /// - Parameter isSuccessive: whether each batch is gone through by an engine that the one before left as bytes.
+  func replay(isSuccessive: Bool = false) throws -> (findings: [Finding], unanswered: [Question]) {
     let rules = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("rules/agents").path
     var engine = Engine(rules: try AgentRules.load(directory: rules), firstSession: 1, firstProcess: 1)
     var oracle = oracle
     var findings: [Finding] = []
     for (index, batch) in batches.enumerated() {
+      if isSuccessive, index > 0 { engine = try Engine(snapshot: engine.snapshot(), rules: engine.rules) }
       findings += try engine.process(
         RecordedBatch(batch), oracle: &oracle, flush: index == batches.count - 1
       ).findings
@@ -105,6 +107,32 @@ struct ReplayTests {
   func deterministic() throws {
     let recording = try Recording("shapes.journal")
     #expect(try recording.replay().findings == recording.replay().findings)
+  }
+
+  @Test("recorders that die after every batch find together what one finds that lives")
+  func successive() throws {
+    let recording = try Recording("shapes.journal")
+    #expect(try recording.replay(isSuccessive: true).findings == recording.replay().findings)
+  }
+
+  @Test("a snapshot that is cut or of another version is refused, and never traps")
+  func malformedSnapshot() throws {
+    let rules = try AgentRules(documents: [])
+    var engine = Engine(rules: rules, firstSession: 1, firstProcess: 1)
+    let recording = try Recording("shapes.journal")
+    var oracle = recording.oracle
+    for batch in recording.batches.prefix(20) { _ = try engine.process(RecordedBatch(batch), oracle: &oracle) }
+    let bytes = engine.snapshot()
+    for count in stride(from: 0, to: bytes.count, by: 61) {
+      #expect(throws: JournalError.self) { try Engine(snapshot: Array(bytes[..<count]), rules: rules) }
+    }
+    #expect(throws: JournalError.self) { try Engine(snapshot: [255] + bytes.dropFirst(), rules: rules) }
+    var random = SystemRandomNumberGenerator()
+    for _ in 0..<300 {
+      var damaged = bytes
+      damaged[Int.random(in: 4..<bytes.count, using: &random)] ^= UInt8.random(in: 1...255, using: &random)
+      _ = try? Engine(snapshot: damaged, rules: rules)
+    }
   }
 
   @Test("a recording cut anywhere never traps")

@@ -1,6 +1,7 @@
 import Journal
 import Records
 import Rules
+import Testing
 
 @testable import Lineage
 
@@ -21,6 +22,9 @@ struct Scene {
   var covered: [Interval] = []
   private var entries: [UInt8] = []
   private(set) var now: UInt64 = 1_000_000_000
+  /// When the queue was last seen empty.
+  private var emptied: UInt64 = 1_000_000_000 - 1
+  private var isFirstBatch = true
   private var sequence: UInt32 = 0
 
   init(
@@ -224,11 +228,21 @@ struct Scene {
 
   /// Ends the batch. `empty` tells whether the queue was seen empty at its end.
   mutating func batch(empty: Bool = true, flush: Bool = true) throws {
-    let lower = covered.last.map { UInt64($0.to.nanoseconds) } ?? now - 1
     let upper = tick()
-    add(BatchEnd(lower: lower, upper: upper, wall: upper, boot: upper, emptied: empty ? upper : 0))
+    add(BatchEnd(lower: emptied, upper: upper, wall: upper, boot: upper, emptied: empty ? upper : 0))
+    if empty { emptied = upper }
     var oracle = SceneOracle(scene: self)
+    // A recorder that dies before any batch leaves a snapshot to another one, who finds the same.
+    var successor = try Engine(snapshot: engine.snapshot(), rules: engine.rules)
     let outcome = try engine.process(RecordedBatch(entries), oracle: &oracle, flush: flush)
+    if !isFirstBatch {
+      let again = try successor.process(RecordedBatch(entries), oracle: &oracle, flush: flush)
+      #expect(again.findings == outcome.findings)
+      #expect(again.covered == outcome.covered)
+      #expect(again.executed == outcome.executed)
+      #expect(successor.snapshot().count == engine.snapshot().count)
+    }
+    isFirstBatch = false
     entries = []
     findings += outcome.findings
     if let interval = outcome.covered { covered.append(interval) }

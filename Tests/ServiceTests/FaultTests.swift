@@ -65,12 +65,12 @@ extension ServiceTests {
       for name in names { try agent.home.write("work/many/\(name)", "x") }
       let from = now()
       try disk.fill()
-      let size = try residentMegabytes(service.process.pid)
+      let size = try residentMegabytes(service.recorder())
       try eventually("the service gives up") {
         try agent.run("\(Place.actor) storm \(agent.home("work/many")) 2000")
         return try status(service, says: "lost_since")
       }
-      #expect(try residentMegabytes(service.process.pid) < size + 300)
+      #expect(try residentMegabytes(service.recorder()) < size + 300)
       try disk.free()
       try eventually("the store takes records again") { try !status(service, says: "store_problem") }
       let verdict = service.prove(untouched, from: from)

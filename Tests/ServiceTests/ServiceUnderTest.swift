@@ -52,9 +52,21 @@ final class ServiceUnderTest {
     return try process.finish()
   }
 
+  /// Kills the guardian; its recorder ends in order.
   func kill() throws {
     process.signal(SIGKILL)
     _ = try process.finish()
+  }
+
+  /// The recorder's pid, once one answers.
+  func recorder() throws -> Int32 {
+    var found: Int32?
+    try eventually("a recorder answers") {
+      let status = try? json("status") as? [String: Any]
+      found = (status?["recorder_pid"] as? Int).map(Int32.init)
+      return found != nil
+    }
+    return try #require(found)
   }
 
   func restart() throws {

@@ -12,11 +12,13 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdint.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -25,6 +27,10 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+
+// fcntl(2) is variadic.
+static inline int cl_close_on_exec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
+static inline int cl_keep_on_exec(int fd) { return fcntl(fd, F_SETFD, 0); }
 
 // errno is a macro in glibc.
 static inline int cl_errno(void) { return errno; }
@@ -72,7 +78,10 @@ static inline ssize_t cl_readlink(const char *path, uint8_t *into, size_t room) 
   return readlink(path, (char *)into, room);
 }
 static inline ssize_t cl_read(int fd, uint8_t *into, size_t room) { return read(fd, into, room); }
+static inline ssize_t cl_write(int fd, const uint8_t *from, size_t count) { return write(fd, from, count); }
 int cl_memfd(const char *name);
+// pipe2(2): close on exec, and a reader that does not wait.
+int cl_pipe(int *output, int *input);
 void cl_name_thread(const char *name);
 
 // epoll_event is packed and holds a union.

@@ -16,6 +16,7 @@ struct Status: ParsableCommand {
     }
     var running: Bool
     var pid: Int32?
+    var recorderPid: Int32?
     var host: String
     var started: String?
     var coveredFrom: String?
@@ -47,7 +48,7 @@ struct Status: ParsableCommand {
     if common.json {
       try Output.json(
         Answer(
-          running: state != nil, pid: state?.pid, host: run.host, started: run.started.description,
+          running: state != nil, pid: state?.pid, recorderPid: state?.recorder_pid, host: run.host, started: run.started.description,
           coveredFrom: run.covered?.from.description, coveredTo: run.covered?.to.description,
           openSessions: state?.open_sessions, perf: run.perfMissing ?? "ok", connector: run.connectorMissing ?? "ok",
           rulesProblem: state?.rules_problem, storeProblem: state?.store_problem,
@@ -67,7 +68,7 @@ struct Status: ParsableCommand {
   ) -> String {
     var lines: [String] = []
     if let state {
-      lines.append("service      capturing, pid \(state.pid), \(state.open_sessions) open sessions")
+      lines.append("service      capturing, pid \(state.pid), recorder \(state.recorder_pid), \(state.open_sessions) open sessions")
       lines.append("journal      \(state.journal_used) of \(state.journal_capacity) bytes waiting")
       if let problem = state.rules_problem { lines.append("rules        the last good ones: \(problem)") }
       if let problem = state.store_problem { lines.append("store        takes no records: \(problem)") }

@@ -1,0 +1,131 @@
+import Foundation
+import LinuxKernel
+import TestSupport
+import Testing
+
+extension ServiceTests {
+  @Suite(.serialized)
+  struct GuardianTests {
+    private func gaps(_ service: ServiceUnderTest) throws -> [[String: Any]] {
+      let status = try #require(service.json("status") as? [String: Any])
+      return try #require(status["gaps"] as? [[String: Any]]).filter {
+        // Another test's agent may still be running.
+        !"\($0["reason"] ?? "")".contains("joined late")
+      }
+    }
+
+    @Test("a recorder killed fifty times under load loses nothing and leaves no gap")
+    func fiftyKills() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let untouched = try agent.file("untouched.txt")
+      try agent.home.makeDirectory("work/many")
+      for name in 0..<4000 { try agent.home.write("work/many/\(name)", "x") }
+      let from = now()
+      var random = SystemRandomNumberGenerator()
+      let session = try Subprocess(agent.program, ["-c", "\(Place.actor) storm \(agent.home("work/many")) 4000\n:"])
+      var last: Int32 = 0
+      for _ in 0..<50 {
+        let recorder = try service.recorder()
+        #expect(recorder != last)
+        last = recorder
+        Thread.sleep(forTimeInterval: Double.random(in: 0...0.15, using: &random))
+        _ = Foundation.kill(recorder, SIGKILL)
+      }
+      #expect(try session.finish().status == 0)
+      _ = try service.recorder()
+      let verdict = service.prove(untouched, from: from)
+      #expect(verdict.status == 0, "\(verdict.output)\(verdict.errors)")
+      #expect(try gaps(service).isEmpty)
+      let all = service.alibi("accesses", "--json", "--path", agent.home("work/many") + "/*", "--from", from)
+      let records = try JSONDecoder().decode([ServiceUnderTest.Record].self, from: Data(all.output.utf8))
+      let read = records.filter { $0.session != nil && $0.attribution == "witnessed" && $0.op.contains("read") }
+      #expect(Set(read.compactMap(\.path)).count == 4000)
+      #expect(try service.standIns().count == 1)
+    }
+
+    @Test("a killed guardian leaves a gap up to the next start, and its recorder ends in order")
+    func guardianKilled() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let file = try agent.file("a.txt")
+      let from = now()
+      try agent.run("read l < \(file)")
+      let recorder = try service.recorder()
+      try service.kill()
+      try eventually("the recorder has ended") { !Procfs.exists(recorder) }
+      #expect(service.alibi("status").status == 69)
+      let between = now()
+      try service.restart()
+      #expect(try service.accesses(file).count == 1)
+      let verdict = service.prove(file, from: between)
+      #expect(verdict.status == 2)
+      #expect(verdict.output.contains("not capturing"))
+      #expect(service.prove(file, from: from).status == 1)
+    }
+
+    @Test("an upgrade by executing the program anew keeps the pid and leaves no gap")
+    func upgrade() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let untouched = try agent.file("untouched.txt")
+      let first = try agent.file("first.txt")
+      let second = try agent.file("second.txt")
+      let from = now()
+      let session = try Subprocess(
+        agent.program, ["-c", "for i in 1 2 3 4 5 6 7 8; do read l < \(first); sleep 0.1; done; read l < \(second)"])
+      Thread.sleep(forTimeInterval: 0.3)
+      for _ in 0..<3 {
+        let recorder = try service.recorder()
+        service.process.signal(SIGHUP)
+        try eventually("another recorder captures") { try service.recorder() != recorder }
+      }
+      #expect(!service.process.hasEnded())
+      _ = try session.finish()
+      #expect(service.prove(untouched, from: from).status == 0)
+      #expect(service.prove(second, from: from).status == 1)
+      #expect(try gaps(service).isEmpty)
+      #expect(try service.standIns().count == 1)
+      #expect(try service.stop().status == 0)
+    }
+
+    @Test("a recorder killed while the disk is full: what was given up stays a gap, sessions go on")
+    func killedWhileFull() throws {
+      let directory = try ScratchDirectory(in: "/tmp")
+      try directory.makeDirectory("disk")
+      let mount = try ScratchMount("tmpfs", on: directory("disk"), options: "size=8m")
+      let service = try ServiceUnderTest(capture: "{journal-megabytes: 16}", state: mount.path + "/state")
+      let agent = try StandInAgent()
+      let untouched = try agent.file("untouched.txt")
+      let file = try agent.file("after.txt")
+      try agent.home.makeDirectory("work/many")
+      for name in 0..<2000 { try agent.home.write("work/many/\(name)", "x") }
+      let from = now()
+      _ = try Subprocess.run("/bin/sh", ["-c", "cat /dev/zero > \(mount.path)/full 2>/dev/null; true"])
+      let marker = agent.home("go")
+      let session = try Subprocess(
+        agent.program,
+        [
+          "-c",
+          "while [ ! -e \(marker) ]; do \(Place.actor) storm \(agent.home("work/many")) 2000; done; read l < \(file)",
+        ])
+      try eventually("the service gives up") {
+        let status = try? service.json("status") as? [String: Any]
+        return status?["lost_since"] is String
+      }
+      // Killed in the middle of it, it would have lost nothing yet.
+      Thread.sleep(forTimeInterval: 0.5)
+      _ = Foundation.kill(try service.recorder(), SIGKILL)
+      _ = try service.recorder()
+      _ = try Subprocess.run("/bin/rm", [mount.path + "/full"])
+      try agent.home.write("go")
+      _ = try session.finish()
+      try eventually("the session's access is in the store") { try service.accesses(file).contains { $0.session != nil } }
+      let verdict = service.prove(untouched, from: from)
+      #expect(verdict.status == 2)
+      #expect(verdict.output.contains("refused records"), "\(verdict.output)")
+      #expect(try service.standIns().count == 1)
+      _ = try service.stop()
+    }
+  }
+}
