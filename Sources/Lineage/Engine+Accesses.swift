@@ -9,6 +9,12 @@ struct EpisodeKey: Hashable {
   var session: Int64?
   var identity: FileIdentity
   var path: RawPath?
+
+  /// An order of keys that the times do not tell apart.
+  func precedes(_ other: EpisodeKey) -> Bool {
+    if identity != other.identity { return identity.description < other.identity.description }
+    return (path?.bytes ?? []).lexicographicallyPrecedes(other.path?.bytes ?? [])
+  }
 }
 
 /// An access record in the making.
@@ -224,8 +230,9 @@ extension Engine {
     }
     // A dictionary's order is arbitrary; the same journal must give the same records.
     written.sort { left, right in
-      (left.1.access.time.from, left.0.pid, left.0.identity.inode, left.0.session ?? 0)
-        < (right.1.access.time.from, right.0.pid, right.0.identity.inode, right.0.session ?? 0)
+      let order = (left.1.access.time.from, left.0.pid, left.0.identity.inode, left.0.session ?? 0)
+      let other = (right.1.access.time.from, right.0.pid, right.0.identity.inode, right.0.session ?? 0)
+      return order == other ? left.0.precedes(right.0) : order < other
     }
     for (key, episode) in written {
       episodes[key] = nil
@@ -306,6 +313,7 @@ extension Engine {
         beginSession(
           record.pid, agent: match.agent, version: match.version, executable: candidate, at: batch.lower,
           joinedLate: false, &oracle)
+        moveNewborn(of: record.pid, from: nil)
       }
       return
     }

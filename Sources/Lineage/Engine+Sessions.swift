@@ -119,20 +119,22 @@ extension Engine {
     findings.append(.conversation(ConversationLabel(session: session, conversation: id, from: wall(batch.lower))))
   }
 
-  /// Children born within this batch may have been born after the label: they belong to both.
-  private mutating func moveNewborn(of pid: Int32, from outer: Int64) {
-    guard let inner = processes[pid]?.session else { return }
+  /// Children born within this batch may have been born after the session began: they belong to both.
+  mutating func moveNewborn(of pid: Int32, from outer: Int64?) {
+    guard let parent = processes[pid], let inner = parent.session else { return }
     let children = processes.current.values.filter {
       $0.parent == pid && $0.key.startedAt >= batch.lower && $0.session == outer
     }.sorted { $0.key.pid < $1.key.pid }
     for child in children {
       _ = processes.update(child.key.pid) { life in
         life.join(inner, at: batch.upper)
+        life.isChildOfRoot = parent.isRoot
+        life.parentRecord = parent.record
         life.record = nil
       }
       if child.died == nil {
         sessions[inner]?.members += 1
-        leave(outer, at: batch.lower)
+        if let outer { leave(outer, at: batch.lower) }
       }
       moveNewborn(of: child.key.pid, from: outer)
     }

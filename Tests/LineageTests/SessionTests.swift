@@ -56,6 +56,27 @@ struct SessionTests {
     #expect(scene.accesses("/home/u/proj/child.txt").map(\.session) == [inner.id])
   }
 
+  @Test("whoever is born in the moment in which an interpreter turns out to run an agent belongs to it")
+  func bornWithTheInterpreter() throws {
+    var scene = try Scene()
+    scene.paths[30] = "/usr/lib/node_modules/@anthropic-ai/claude-code"
+    scene.fork(100, 200)
+    scene.exec(200, 10, "node", inode: 61)
+    scene.read(200, "cli.js", 80, in: 30)
+    scene.fork(200, 201)
+    scene.fork(201, 202)
+    scene.exit(201)
+    try scene.batch()
+    scene.read(202, "a.txt", 50)
+    try scene.batch()
+    #expect(scene.accesses("/home/u/proj/a.txt").map(\.session) == [1])
+    scene.exit(200)
+    scene.exit(202)
+    try scene.batch()
+    try scene.batch()
+    #expect(scene.ended == [1])
+  }
+
   @Test("somebody else's session file makes nothing nested")
   func foreignSessionFile() throws {
     var scene = try sceneWithAgent()
