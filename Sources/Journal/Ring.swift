@@ -66,8 +66,11 @@ public final class JournalRing: @unchecked Sendable {
     set { unsafe word(32).pointee.store(newValue, ordering: .releasing) }
   }
 
-  /// Bytes that can be written now; an entry needs them in one piece.
-  public var free: Int { capacity - Int(head - tail) }
+  /// Bytes that can be written now; an entry needs them in one piece. None where head and tail contradict each other.
+  public var free: Int {
+    let used = head &- tail
+    return used <= UInt64(capacity) ? capacity - Int(used) : 0
+  }
 
   private func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
     unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
@@ -95,7 +98,7 @@ public final class JournalRing: @unchecked Sendable {
       unsafe place(at).storeBytes(of: UInt32(skip - EntryHeader.size), as: UInt32.self)
       unsafe place(at).storeBytes(of: EntryKind.padding.rawValue, toByteOffset: 4, as: UInt16.self)
     }
-    at += UInt64(skip)
+    at &+= UInt64(skip)
     let header = unsafe place(at)
     unsafe header.storeBytes(of: UInt32(room), as: UInt32.self)
     let target = unsafe UnsafeMutableRawBufferPointer(start: header + EntryHeader.size, count: room)
@@ -118,7 +121,7 @@ public final class JournalRing: @unchecked Sendable {
     let header = unsafe place(at)
     unsafe header.storeBytes(of: UInt32(count), as: UInt32.self)
     unsafe header.storeBytes(of: mark, toByteOffset: 8, as: UInt64.self)
-    unsafe word(16).pointee.store(at + UInt64(EntryHeader.room(count)), ordering: .releasing)
+    unsafe word(16).pointee.store(at &+ UInt64(EntryHeader.room(count)), ordering: .releasing)
   }
 
   /// Counts what a writer that died had read and not yet counted: whole events, told by their lengths.
@@ -172,13 +175,17 @@ public final class JournalRing: @unchecked Sendable {
   }
 
   /// Hands over the entries between two offsets, in order, without moving the tail.
+  ///
+  /// Whoever wrote them may have been killed, or have been wrong: an entry that does not fit between the two offsets is
+  /// an error, and nothing outside the ring is read.
   func forEach(
     from: UInt64, to: UInt64, _ body: (borrowing Entry, UInt64) throws(JournalError) -> Void
   ) throws(JournalError) {
+    guard holds(from: from, to: to) else { throw .truncated(offset: Int(truncatingIfNeeded: from)) }
     var at = from
     while at < to {
       if capacityToEnd(at) < EntryHeader.size {
-        at += capacityToEnd(at)
+        at += min(capacityToEnd(at), to - at)
         continue
       }
       let room = Int(min(to - at, capacityToEnd(at)))
@@ -191,23 +198,32 @@ public final class JournalRing: @unchecked Sendable {
     }
   }
 
-  func payload(at position: UInt64, upTo end: Int) -> UnsafeRawBufferPointer {
-    unsafe UnsafeRawBufferPointer(start: place(position), count: end)
+  /// Copies bytes behind `position`; none where they would reach past the ring's end, as no entry does.
+  func bytes(at position: UInt64, _ range: Range<Int>) -> [UInt8] {
+    guard range.lowerBound >= 0, range.upperBound <= Int(capacityToEnd(position)) else { return [] }
+    return unsafe Array(UnsafeRawBufferPointer(start: place(position) + range.lowerBound, count: range.count))
   }
 
   /// The offset behind the next `batchEnd` at or after `offset`; nil when none is complete.
+  ///
+  /// Where an entry does not fit before the head, no end can be found by its length any more. Then everything up to
+  /// the head is one damaged batch, which `RingBatch.forEach` refuses, and what is written later can be read again.
   public func endOfBatch(from offset: UInt64) -> UInt64? {
     var at = offset
     let limit = head
+    guard at < limit else { return nil }
+    guard holds(from: at, to: limit) else { return limit }
     while at < limit {
       if capacityToEnd(at) < EntryHeader.size {
-        at += capacityToEnd(at)
+        at += min(capacityToEnd(at), limit - at)
         continue
       }
       let start = unsafe place(at)
       let length = unsafe Int(start.load(as: UInt32.self))
       let kind = unsafe start.load(fromByteOffset: 4, as: UInt16.self)
-      at += UInt64(EntryHeader.room(length))
+      let room = UInt64(EntryHeader.room(length))
+      guard room <= min(limit - at, capacityToEnd(at)) else { return limit }
+      at += room
       if kind == EntryKind.batchEnd.rawValue { return at }
     }
     return nil
@@ -216,6 +232,11 @@ public final class JournalRing: @unchecked Sendable {
   /// Gives back everything before `offset` for new entries.
   public func release(upTo offset: UInt64) {
     unsafe word(24).pointee.store(offset, ordering: .releasing)
+  }
+
+  /// Whether entries can lie between two offsets.
+  private func holds(from: UInt64, to: UInt64) -> Bool {
+    from <= to && to - from <= UInt64(capacity) && from & 7 == 0
   }
 
   private func capacityToEnd(_ at: UInt64) -> UInt64 { UInt64(capacity) - (at & UInt64(capacity - 1)) }
@@ -291,7 +312,7 @@ public struct RingBatch: BatchSource {
 
   /// See `BatchSource`.
   public func bytes(at position: UInt64, _ range: Range<Int>) -> [UInt8] {
-    unsafe Array(ring.payload(at: position, upTo: range.upperBound)[range])
+    ring.bytes(at: position, range)
   }
 }
 

@@ -187,4 +187,35 @@ struct JournalRingTests {
       _ = unsafe memory.ring.append(.perf, room: 8) { _ in 9 }
     }
   }
+
+  @Test(
+    "an entry that a damaged length leads out of the batch is an error, and what is written later is read",
+    arguments: [0xffff_ffff, 0x8000_0000, 4096, 64, 41])
+  func damagedLength(length: UInt32) throws {
+    let memory = RingMemory(capacity: 4096)
+    #expect(memory.ring.append(.fanotify, [1, 2, 3]))
+    #expect(memory.ring.append(.perf, [UInt8](repeating: 7, count: 16)))
+    memory.overwrite(24, with: length)
+    let damaged = try #require(memory.ring.endOfBatch(from: 0))
+    #expect(damaged == memory.ring.head)
+    #expect(throws: JournalError.self) {
+      _ = try RingBatch(ring: memory.ring, from: 0, to: damaged).copies()
+    }
+    memory.ring.release(upTo: damaged)
+    #expect(memory.ring.append(BatchEnd(lower: 1, upper: 2, wall: 3, boot: 4, emptied: 2)))
+    let next = try #require(memory.ring.endOfBatch(from: damaged))
+    #expect(try RingBatch(ring: memory.ring, from: damaged, to: next).copies().map(\.kind) == [.batchEnd])
+  }
+
+  @Test("between offsets that no ring can have there are no entries but an error")
+  func damagedOffsets() throws {
+    let memory = RingMemory(capacity: 4096)
+    memory.ring.advance(to: 4096)
+    for (from, to) in [(0, 4104), (8, 0), (4, 24), (UInt64.max - 7, 16)] as [(UInt64, UInt64)] {
+      #expect(throws: JournalError.self) { _ = try RingBatch(ring: memory.ring, from: from, to: to).copies() }
+    }
+    memory.ring.release(upTo: memory.ring.head + 8)
+    #expect(memory.ring.free == 0)
+    #expect(!memory.ring.append(.loss, [1]))
+  }
 }

@@ -16,6 +16,11 @@ final class RingMemory: @unchecked Sendable {
 
   deinit { unsafe memory.deallocate() }
 
+  /// Writes over what lies in the ring, as somebody who was killed half-way might have left it.
+  func overwrite(_ offset: Int, with value: UInt32) {
+    unsafe memory.storeBytes(of: value, toByteOffset: JournalRing.headerSize + offset, as: UInt32.self)
+  }
+
   /// Another ring over the same memory, as the next process lays it.
   func again() -> JournalRing { unsafe JournalRing(memory: memory) }
 }
