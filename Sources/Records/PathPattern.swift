@@ -22,6 +22,15 @@ public struct PathPattern: Hashable, Sendable {
     case byte(UInt8)
     case one
     case run(capture: String?)
+
+    /// Whether it stands for this byte.
+    func isOne(_ other: UInt8) -> Bool {
+      switch self {
+      case .byte(let byte): byte == other
+      case .one: true
+      case .run: false
+      }
+    }
   }
 
   enum Component: Hashable, Sendable {
@@ -111,7 +120,7 @@ public struct PathPattern: Hashable, Sendable {
           retry = (pattern, parts)
           continue
         case .tokens(let tokens):
-          if let part = parts.first, match(tokens[...], part, &found) {
+          if let part = parts.first, match(tokens, part, &found) {
             pattern = pattern.dropFirst()
             parts = parts.dropFirst()
             continue
@@ -127,28 +136,37 @@ public struct PathPattern: Hashable, Sendable {
     }
   }
 
+  /// Matches one component, in time proportional to the product of the two lengths.
   private static func match(
-    _ tokens: ArraySlice<Token>, _ bytes: ArraySlice<UInt8>, _ found: inout [String: [UInt8]]
+    _ tokens: [Token], _ bytes: ArraySlice<UInt8>, _ found: inout [String: [UInt8]]
   ) -> Bool {
-    guard let head = tokens.first else { return bytes.isEmpty }
-    let rest = tokens.dropFirst()
-    switch head {
-    case .byte(let byte): return bytes.first == byte && match(rest, bytes.dropFirst(), &found)
-    case .one: return !bytes.isEmpty && match(rest, bytes.dropFirst(), &found)
-    case .run(let name):
-      if rest.isEmpty {
-        guard name == nil || !bytes.isEmpty else { return false }
-        if let name { found[name] = Array(bytes) }
-        return true
+    // Each run takes as little as it can, and only the last one ever takes more: what an earlier one could take more,
+    // a later one can take as well. Trying them all would take years for a few stars and a long name.
+    var runs: [(name: String?, bytes: Range<Int>)] = []
+    var behindRun = 0
+    var token = 0
+    var at = bytes.startIndex
+    while token < tokens.count || at < bytes.endIndex {
+      if token < tokens.count, case .run(let name) = tokens[token] {
+        let end = name == nil ? at : at + 1
+        guard end <= bytes.endIndex else { return false }
+        runs.append((name, at..<end))
+        token += 1
+        behindRun = token
+        at = end
+      } else if token < tokens.count, at < bytes.endIndex, tokens[token].isOne(bytes[at]) {
+        token += 1
+        at += 1
+      } else {
+        guard let last = runs.popLast(), last.bytes.upperBound < bytes.endIndex else { return false }
+        at = last.bytes.upperBound + 1
+        runs.append((last.name, last.bytes.lowerBound..<at))
+        token = behindRun
       }
-      for cut in (name == nil ? bytes.startIndex : bytes.startIndex + 1)..<(bytes.endIndex + 1)
-      where cut <= bytes.endIndex {
-        if match(rest, bytes[cut...], &found) {
-          if let name { found[name] = Array(bytes[..<cut]) }
-          return true
-        }
-      }
-      return false
     }
+    for run in runs.reversed() {
+      if let name = run.name { found[name] = Array(bytes[run.bytes]) }
+    }
+    return true
   }
 }

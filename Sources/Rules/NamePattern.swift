@@ -76,36 +76,50 @@ struct NamePattern: Hashable, Sendable {
   /// Whether all of `bytes` matches, for process `pid`.
   func match(_ bytes: Span<UInt8>, pid: Int32 = 0) -> Match? {
     var found = Match()
-    return match(from: 0, bytes, at: 0, pid: pid, &found) ? found : nil
+    return match(from: 0, bytes, at: 0, pid: pid, &found) == .matched ? found : nil
+  }
+
+  private enum Outcome {
+    case matched
+    case failed
+    /// A run has tried every place behind it in vain. An earlier one that moves on leaves it fewer, so none of them need
+    /// try: without this, a few stars and a long name would take years.
+    case exhausted
   }
 
   private func match(
     from token: Int, _ bytes: Span<UInt8>, at: Int, pid: Int32, _ found: inout Match
-  ) -> Bool {
-    guard token < tokens.count else { return at == bytes.count }
+  ) -> Outcome {
+    guard token < tokens.count else { return at == bytes.count ? .matched : .failed }
     let next = token + 1
     switch tokens[token] {
     case .byte(let byte):
-      return at < bytes.count && bytes[at] == byte && match(from: next, bytes, at: at + 1, pid: pid, &found)
+      guard at < bytes.count, bytes[at] == byte else { return .failed }
+      return match(from: next, bytes, at: at + 1, pid: pid, &found)
     case .one:
-      return at < bytes.count && match(from: next, bytes, at: at + 1, pid: pid, &found)
+      guard at < bytes.count else { return .failed }
+      return match(from: next, bytes, at: at + 1, pid: pid, &found)
     case .run:
-      if next == tokens.count { return true }
-      for cut in at...bytes.count where match(from: next, bytes, at: cut, pid: pid, &found) { return true }
-      return false
+      if next == tokens.count { return .matched }
+      for cut in at...bytes.count {
+        let outcome = match(from: next, bytes, at: cut, pid: pid, &found)
+        if outcome != .failed { return outcome }
+      }
+      return .exhausted
     case .version:
-      guard at < bytes.count, bytes[at].isDigit else { return false }
+      guard at < bytes.count, bytes[at].isDigit else { return .failed }
       var cut = at + 1
       while true {
-        if match(from: next, bytes, at: cut, pid: pid, &found) { return true }
-        guard cut < bytes.count, bytes[cut].isVersionByte else { return false }
+        let outcome = match(from: next, bytes, at: cut, pid: pid, &found)
+        if outcome != .failed { return outcome }
+        guard cut < bytes.count, bytes[cut].isVersionByte else { return .failed }
         cut += 1
       }
     case .pid:
-      guard let end = Self.end(of: pid, in: bytes, at: at) else { return false }
+      guard let end = Self.end(of: pid, in: bytes, at: at) else { return .failed }
       return match(from: next, bytes, at: end, pid: pid, &found)
     case .conversation:
-      guard Self.isUUID(bytes, at: at) else { return false }
+      guard Self.isUUID(bytes, at: at) else { return .failed }
       found.conversation = at..<(at + 36)
       return match(from: next, bytes, at: at + 36, pid: pid, &found)
     }
