@@ -49,6 +49,12 @@ struct DirectoryNames {
     paths[directory] = to
     guard let from, from != to else { return }
     renamed.append((from, to))
+    if to.isAtOrBeneath(from) {
+      // No directory moves into itself: a name was told later than this happened. All that rests on it is forgotten
+      // and asked for again; put together once more, it would double in length with every such rename.
+      paths = paths.filter { !$0.value.isAtOrBeneath(from) }
+      return
+    }
     for (identity, path) in paths where path != to && path.isAtOrBeneath(from) {
       paths[identity] = RawPath(to.bytes + path.bytes[from.bytes.count...])
     }

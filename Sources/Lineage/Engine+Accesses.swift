@@ -222,8 +222,8 @@ extension Engine {
     for (key, episode) in episodes {
       if let session {
         if key.session == session { written.append((key, episode)) }
-      } else if all || episode.isOver || batch.upper > episode.last + Self.episodeIdle
-        || batch.upper > episode.began + Self.episodeAge
+      } else if all || episode.isOver || batch.upper > episode.last.later(by: Self.episodeIdle)
+        || batch.upper > episode.began.later(by: Self.episodeAge)
       {
         written.append((key, episode))
       }

@@ -36,7 +36,7 @@ extension Engine {
       guard witness == leadingWitness else { return }
       _ = processes.update(child) { life in
         guard time >= life.countedAt else { return }
-        life.threads += 1
+        if life.threads < .max { life.threads += 1 }
         life.died = nil
       }
       return
@@ -326,7 +326,7 @@ extension Engine {
 
   private mutating func adopt(_ process: ObservedProcess) {
     if let known = processes[process.pid], known.died == nil {
-      let same = known.key.startedAt.distance(to: process.startedAt).magnitude < Self.startTolerance
+      let same = known.key.startedAt.apart(from: process.startedAt) < Self.startTolerance
       if same || known.key.provenance == .unknown && !known.isUnknown { return }
       died(process.pid, at: process.time)
     }
@@ -344,7 +344,7 @@ extension Engine {
     life.isInterpreter = rules.isInterpreter(life.executable)
     life.agent = match?.agent
     if let survivor = survivors.removeValue(forKey: process.pid),
-      survivor.key.startedAt.distance(to: process.startedAt).magnitude < Self.startTolerance
+      survivor.key.startedAt.apart(from: process.startedAt) < Self.startTolerance
     {
       resume(&life, survivor)
     } else if let parent = processes[process.parent], let session = parent.session {
@@ -374,6 +374,18 @@ extension Engine {
 extension Engine {
   /// /proc tells a start in ticks of ten milliseconds.
   static let startTolerance: UInt64 = 30_000_000
+}
+
+// Times come out of the journal, which may be damaged: no sum and no difference of them may trap.
+extension UInt64 {
+  /// The moment so much later, or the last there is.
+  func later(by span: UInt64) -> UInt64 {
+    let (sum, isPast) = addingReportingOverflow(span)
+    return isPast ? .max : sum
+  }
+
+  /// How far two moments lie apart, whichever is first.
+  func apart(from other: UInt64) -> UInt64 { self > other ? self - other : other - self }
 }
 
 /// Answers nothing; for what is asked again later.

@@ -216,7 +216,7 @@ public struct Engine {
     endSessions(nextLower: lower)
     processes.endBatch(nextLower: lower)
     directories.endBatch()
-    if batch.upper > lastSweep + 10_000_000_000 {
+    if batch.upper > lastSweep.later(by: 10_000_000_000) {
       processes.sweep(diedBefore: lastSweep)
       execs = execs.filter { pid, _ in processes[pid].map { $0.died == nil } ?? false }
       lastSweep = batch.upper

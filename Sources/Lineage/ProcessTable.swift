@@ -18,10 +18,13 @@ struct ProcessTable {
   /// Earlier lives that ended within the batch at hand.
   private(set) var former: [Int32: [Life]] = [:]
   private var standings: [UInt8] = []
+  /// PID_MAX_LIMIT: a damaged journal may name a higher one, for which no memory is to be spent.
+  private static let highestPid: Int32 = 1 << 22
   /// Pids whose standing the end of the batch may change.
   private var touched: [Int32] = []
 
   func standing(_ pid: Int32) -> Standing {
+    if pid > Self.highestPid { return .special }
     guard pid >= 0, Int(pid) < standings.count else { return .unknown }
     return Standing(rawValue: standings[Int(pid)]) ?? .special
   }
@@ -62,7 +65,7 @@ struct ProcessTable {
   }
 
   private mutating func judge(_ pid: Int32) {
-    guard pid >= 0 else { return }
+    guard pid >= 0, pid <= Self.highestPid else { return }
     if Int(pid) >= standings.count {
       standings.append(contentsOf: repeatElement(0, count: max(4096, Int(pid) + 1 - standings.count)))
     }

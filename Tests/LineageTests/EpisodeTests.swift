@@ -74,6 +74,21 @@ struct EpisodeTests {
     #expect(scene.accesses("/home/u/other/b.txt").isEmpty)
   }
 
+  @Test("a directory renamed to and fro beneath one whose path was told later is not put together ever longer")
+  func renamedIntoItself() throws {
+    var scene = try Scene()
+    // Told after the batch: by then it had been moved into the other.
+    scene.paths[20] = "/home/u/proj/a/d"
+    for _ in 0..<12 {
+      scene.event(0x5000_0000, 100, 12, "a", 21, to: (20, "a"))
+      scene.event(0x5000_0000, 100, 20, "a", 21, to: (12, "a"))
+    }
+    try scene.batch()
+    let names = scene.findings.compactMap { if case .name(let change) = $0 { change.to } else { nil } }
+    #expect(names.count == 24)
+    #expect(names.allSatisfy { ["/home/u/proj/a", "/home/u/proj/a/d/a"].contains($0.description) })
+  }
+
   @Test("a directory renamed within the batch gives an access both paths")
   func directoryRename() throws {
     var scene = try sceneWithAgent()
