@@ -62,10 +62,14 @@ let package = Package(
       ],
       swiftSettings: strict),
 
-    .testTarget(name: "RulesTests", dependencies: ["Rules", "Records"], swiftSettings: strict),
+    // What the fuzzer drives (Tests/Fuzz/run), here to replay what it found.
+    .target(
+      name: "FuzzTargets", dependencies: ["Decode", "Journal", "Records", "Rules", "Lineage"],
+      path: "Tests/Fuzz/Targets", swiftSettings: strict),
+    .testTarget(name: "RulesTests", dependencies: ["Rules", "Records", "FuzzTargets"], swiftSettings: strict),
     .testTarget(
-      name: "LineageTests", dependencies: ["Lineage", "Journal", "Records", "Rules"], exclude: ["Fixtures"],
-      swiftSettings: strict),
+      name: "LineageTests", dependencies: ["Lineage", "Journal", "Records", "Rules", "FuzzTargets"],
+      exclude: ["Fixtures"], swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport", swiftSettings: strict),
     .executableTarget(name: "alibi-actor", path: "Tests/Actor"),
@@ -77,9 +81,10 @@ let package = Package(
       name: "KernelTests", dependencies: ["CTestActions", "TestSupport", "LinuxKernel", "Decode"],
       swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
-    .testTarget(name: "RecordsTests", dependencies: ["Records"], swiftSettings: strict),
-    .testTarget(name: "DecodeTests", dependencies: ["Decode"], exclude: ["Fixtures"], swiftSettings: strict),
-    .testTarget(name: "JournalTests", dependencies: ["Journal"], swiftSettings: strict),
+    .testTarget(name: "RecordsTests", dependencies: ["Records", "FuzzTargets"], swiftSettings: strict),
+    .testTarget(
+      name: "DecodeTests", dependencies: ["Decode", "FuzzTargets"], exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(name: "JournalTests", dependencies: ["Journal", "FuzzTargets"], swiftSettings: strict),
     .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Records"], swiftSettings: strict),
     .testTarget(name: "EvidenceTests", dependencies: ["Evidence", "Records"], swiftSettings: strict),
   ]

@@ -1,0 +1,89 @@
+internal import Journal
+internal import Lineage
+internal import Records
+internal import Rules
+
+extension FuzzTarget {
+  /// The whole attribution.
+  public static let lineage = [FuzzTarget(name: "engine", run: engine)]
+}
+
+/// The rules we ship, found from where this file was compiled.
+private let shipped: AgentRules = {
+  let top = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4).joined(separator: "/")
+  do { return try AgentRules.load(directory: top + "/rules/agents") } catch { fatalError("\(error)") }
+}()
+
+/// Answers with what was recorded; what nobody recorded, made up from the question.
+private struct MadeUpOracle: Oracle {
+  var answers: [Question: Answer] = [:]
+
+  mutating func answer(_ question: Question) -> Answer {
+    if let known = answers[question] { return known }
+    switch question {
+    case .directory(_, _, let handle):
+      // One in four is gone; the others lie in one another.
+      let number = handle.reduce(0) { $0 &* 31 &+ Int($1) } & 15
+      return .directory(number < 4 ? nil : Array("/d/e/f/g/h/i/j/k/l/m/n/o/p".utf8.prefix(2 * (number - 3))))
+    case .facts(let pid):
+      return .facts(
+        pid & 1 == 0
+          ? nil
+          : SessionFacts(
+            uid: 1000, loginUid: nil, userName: nil, terminal: nil, workingDirectory: nil, project: nil))
+    case .environment: return .environment([])
+    }
+  }
+}
+
+/// A recorded journal as `alibid --record-journal` writes it, gone through again.
+@Sendable private func engine(_ bytes: [UInt8]) throws {
+  var oracle = MadeUpOracle()
+  var batches: [[UInt8]] = []
+  var batch: [UInt8] = []
+  var offset = 0
+  while offset < bytes.count {
+    let start = offset
+    guard let entry = try? unsafe EntryReader.next(in: bytes.span.bytes, at: &offset) else {
+      if offset > start { continue }  // padding
+      break
+    }
+    if entry.kind == .answer {
+      if let exchange = try? Exchange(payload: entry.bytes) { oracle.answers[exchange.question] = exchange.answer }
+      continue
+    }
+    batch += bytes[start..<offset]
+    if entry.kind == .batchEnd {
+      batches.append(batch)
+      batch = []
+    }
+  }
+  batches.append(batch)
+  var engine = Engine(
+    rules: shipped, firstSession: 1, firstProcess: 1, survivors: [survivor], watchedBefore: 1_000_000_000)
+  var sessions: Set<Int64> = [survivor.session.id]
+  for (index, batch) in batches.enumerated() {
+    if index == 2 { engine.adopt(shipped) }
+    let outcome = try? engine.process(RecordedBatch(batch), oracle: &oracle, flush: index == batches.count - 1)
+    for finding in outcome?.findings ?? [] {
+      switch finding {
+      case .session(let session): sessions.insert(session.id)
+      case .access(let access):
+        if let session = access.session { try promise(sessions.contains(session), "an access of no session") }
+        try promise((access.session == nil) == (access.attribution == .unattributed), "nobody's, but attributed")
+        try promise(!access.operations.subtracting(Operations.qualifiers).isEmpty, "a close is no access")
+      case .name(let change):
+        try promise(change.to.bytes.count <= 2 * bytes.count + 64, "a path longer than all that was said")
+      default: break
+      }
+    }
+  }
+}
+
+private let survivor = Survivor(
+  key: ProcessKey(pid: 2, startedAt: 5, provenance: .witnessed),
+  session: Session(
+    id: 1000, key: "k", agent: "claude-code", started: Timestamp(seconds: 0),
+    root: ProcessKey(pid: 2, startedAt: 5, provenance: .witnessed), bootID: "b", host: "h", executable: RawPath("/x"),
+    executableIdentity: nil, version: nil, joinedLate: false, parent: nil, relation: nil, facts: nil),
+  record: 7)
