@@ -70,11 +70,13 @@ struct DirectoryNames {
   func alternatives(_ path: RawPath) -> [RawPath] {
     guard !renamed.isEmpty else { return [path] }
     var all = [path]
+    // Anybody can rename one directory thousands of times within a batch.
+    var known: Set<RawPath> = [path]
     var next = 0
     while next < all.count, all.count < 16 {
       for (from, to) in renamed where all[next].isAtOrBeneath(to) {
         let former = RawPath(from.bytes + all[next].bytes[to.bytes.count...])
-        if !all.contains(former) { all.append(former) }
+        if known.insert(former).inserted { all.append(former) }
       }
       next += 1
     }
