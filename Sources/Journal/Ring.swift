@@ -131,18 +131,21 @@ public final class JournalRing: @unchecked Sendable {
   public func recover() -> Int {
     let word = filling
     filling = 0
-    guard word > head, capacityToEnd(word - 1) > EntryHeader.size else { return 0 }
+    guard word > head, word - 1 - head < UInt64(capacity), free > 0 else { return 0 }
     let at = word - 1
+    guard at & 7 == 0, capacityToEnd(at) > EntryHeader.size, at - tail < UInt64(capacity) else { return 0 }
     let start = unsafe place(at) + EntryHeader.size
-    let room = unsafe min(Int(place(at).load(as: UInt32.self)), Int(capacityToEnd(at)) - EntryHeader.size)
+    let told = unsafe Int(place(at).load(as: UInt32.self))
+    let room = min(told, Int(min(capacityToEnd(at), UInt64(capacity) - (at - tail))) - EntryHeader.size)
     var count = 0
     while count + 4 <= room {
       let length = unsafe Int(start.load(fromByteOffset: count, as: UInt32.self))
-      guard length > 0, count + length <= room else { break }
+      guard length > 0, length <= room - count else { break }
       count += (length + 3) & ~3
     }
+    count = min(count, room)
     guard count > 0 else { return 0 }
-    finish(at, count: min(count, room), mark: 0)
+    finish(at, count: count, mark: 0)
     return count
   }
 

@@ -2,8 +2,11 @@ internal import Journal
 internal import Lineage
 
 extension FuzzTarget {
-  /// A recorded journal, and a ring that another process left behind.
-  public static let journal = [FuzzTarget(name: "journal", run: recorded), FuzzTarget(name: "ring", run: ring)]
+  /// A recorded journal, and a ring that another process left behind, also in the middle of a read.
+  public static let journal = [
+    FuzzTarget(name: "journal", run: recorded), FuzzTarget(name: "ring", run: ring),
+    FuzzTarget(name: "recovery", run: recovery),
+  ]
 }
 
 /// A recorded file: its entries, and the value that each of them holds.
@@ -35,7 +38,7 @@ private func value(_ kind: EntryKind, _ payload: [UInt8]) throws(JournalError) {
   case .fileSystem: try twice(FileSystemEntry.self, payload)
   case .observed: try twice(ObservedProcess.self, payload)
   case .answer: try twice(Exchange.self, payload)
-  case .run: try twice(RunEntry.self, payload)
+  case .run, .resumed: try twice(RunEntry.self, payload)
   case .padding, .fanotify, .perf, .connector, .barrier, .mountsChanged: break
   }
 }
@@ -84,6 +87,25 @@ private func twice<Value: JournalValue & Equatable>(_: Value.Type, _ payload: [U
     try promise(0...capacity ~= ring.free, "\(ring.free) bytes are free")
     try promise(ring.head < at || ring.endOfBatch(from: at) != nil, "damage that no reader gets past")
   }
+}
+
+/// Twenty-four bytes of head, tail and what was being filled, then what lies in the ring: a writer continues it.
+@Sendable private func recovery(_ bytes: [UInt8]) throws {
+  let capacity = 1 << 12
+  let memory = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: JournalRing.headerSize + capacity, alignment: 4096)
+  defer { unsafe memory.deallocate() }
+  unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+  let ring = unsafe JournalRing(memory: memory)
+  unsafe memory[16..<40].copyBytes(from: bytes.prefix(24))
+  unsafe memory[JournalRing.headerSize...].copyBytes(from: bytes.dropFirst(24).prefix(capacity))
+  let before = ring.head
+  let found = ring.recover()
+  try promise(found >= 0 && found <= capacity, "\(found) bytes were found")
+  try promise(found > 0 ? ring.head > before : ring.head == before, "the head moved by what was not found")
+  try promise(ring.recover() == 0, "found twice")
+  _ = ring.lastMark(of: .perf, aux: 0)
+  _ = try visit(RingBatch(ring: ring, from: ring.tail, to: ring.head), capacity)
 }
 
 /// Whether the batch could be gone through to its end.

@@ -1,11 +1,12 @@
+internal import Foundation
 internal import Journal
 internal import Lineage
 internal import Records
 internal import Rules
 
 extension FuzzTarget {
-  /// The whole attribution.
-  public static let lineage = [FuzzTarget(name: "engine", run: engine)]
+  /// The whole attribution, and what a recorder left of it.
+  public static let lineage = [FuzzTarget(name: "engine", run: engine), FuzzTarget(name: "snapshot", run: snapshot)]
 }
 
 /// The rules we ship, found from where this file was compiled.
@@ -36,9 +37,8 @@ private struct MadeUpOracle: Oracle {
   }
 }
 
-/// A recorded journal as `alibid --record-journal` writes it, gone through again.
-@Sendable private func engine(_ bytes: [UInt8]) throws {
-  var oracle = MadeUpOracle()
+/// The batches of a recorded journal; the answers in it go to the oracle.
+private func batches(of bytes: [UInt8], _ oracle: inout MadeUpOracle) -> [[UInt8]] {
   var batches: [[UInt8]] = []
   var batch: [UInt8] = []
   var offset = 0
@@ -58,7 +58,44 @@ private struct MadeUpOracle: Oracle {
       batch = []
     }
   }
-  batches.append(batch)
+  return batches + [batch]
+}
+
+/// What an engine knows in the middle of a recorded journal, and the batch that follows.
+private let midway: (snapshot: [UInt8], next: [UInt8]) = {
+  let top = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+  do {
+    let bytes = Array(try Data(contentsOf: top.appending(path: "LineageTests/Fixtures/shapes.journal")))
+    var oracle = MadeUpOracle()
+    let all = batches(of: bytes, &oracle)
+    var engine = Engine(rules: shipped, firstSession: 1, firstProcess: 1)
+    for batch in all.prefix(all.count / 2) { _ = try engine.process(RecordedBatch(batch), oracle: &oracle) }
+    return (engine.snapshot(), all[all.count / 2])
+  } catch {
+    fatalError("\(error)")
+  }
+}()
+
+/// Places in a snapshot and what is done to the byte there, three bytes each; another recorder continues with it.
+@Sendable private func snapshot(_ bytes: [UInt8]) throws {
+  var damaged = midway.snapshot
+  var numbers = Numbers(bytes)
+  while !numbers.rest.isEmpty {
+    let place = Int(numbers.next(UInt16.self)) * damaged.count >> 16
+    damaged[place] ^= numbers.next(UInt8.self)
+  }
+  guard var engine = try? Engine(snapshot: damaged, rules: shipped) else { return }
+  var oracle = MadeUpOracle()
+  _ = try? engine.process(RecordedBatch(midway.next), oracle: &oracle, flush: true)
+  let again = try? Engine(snapshot: engine.snapshot(), rules: shipped)
+  try promise(again != nil, "a snapshot cannot be read again")
+}
+
+/// A recorded journal as `alibid --record-journal` writes it, gone through again.
+@Sendable private func engine(_ bytes: [UInt8]) throws {
+  var oracle = MadeUpOracle()
+  let batches = batches(of: bytes, &oracle)
   var engine = Engine(
     rules: shipped, firstSession: 1, firstProcess: 1, survivors: [survivor], watchedBefore: 1_000_000_000)
   var sessions: Set<Int64> = [survivor.session.id]
