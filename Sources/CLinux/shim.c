@@ -85,19 +85,14 @@ int cl_connector_open(int receive_bytes) {
   // Past the system's ceiling, which root may; a refusal leaves the default.
   (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes, sizeof receive_bytes);
   struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC};
-  struct {
-    struct nlmsghdr header;
-    struct cn_msg message;
-    enum proc_cn_mcast_op operation;
-  } __attribute__((packed)) request;
-  memset(&request, 0, sizeof request);
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = NLMSG_DONE;
-  request.message.id.idx = CN_IDX_PROC;
-  request.message.id.val = CN_VAL_PROC;
-  request.message.len = sizeof request.operation;
-  request.operation = PROC_CN_MCAST_LISTEN;
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || send(fd, &request, sizeof request, 0) < 0) {
+  enum proc_cn_mcast_op operation = PROC_CN_MCAST_LISTEN;
+  struct nlmsghdr header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct cn_msg) + sizeof operation), .nlmsg_type = NLMSG_DONE};
+  struct cn_msg message = {.id = {.idx = CN_IDX_PROC, .val = CN_VAL_PROC}, .len = sizeof operation};
+  uint8_t request[sizeof header + sizeof message + sizeof operation];
+  memcpy(request, &header, sizeof header);
+  memcpy(request + sizeof header, &message, sizeof message);
+  memcpy(request + sizeof header + sizeof message, &operation, sizeof operation);
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || send(fd, request, sizeof request, 0) < 0) {
     int saved = errno;
     close(fd);
     errno = saved;

@@ -10,6 +10,10 @@ public struct ChildProcess: Sendable {
     /// By a signal.
     case killed(Int32)
 
+    init(status word: Int32) {
+      self = word & 0x7f == 0 ? .exited(word >> 8 & 0xff) : .killed(word & 0x7f)
+    }
+
     /// In words.
     public var description: String {
       switch self {
@@ -57,7 +61,14 @@ public struct ChildProcess: Sendable {
   public func ending() -> Ending? {
     var word: Int32 = 0
     guard unsafe waitpid(pid, &word, WNOHANG) == pid else { return nil }
-    return word & 0x7f == 0 ? .exited(word >> 8 & 0xff) : .killed(word & 0x7f)
+    return Ending(status: word)
+  }
+
+  /// Waits for its end.
+  public func awaitEnding() -> Ending {
+    var word: Int32 = 0
+    while unsafe waitpid(pid, &word, 0) < 0 && cl_errno() == EINTR {}
+    return Ending(status: word)
   }
 
   /// Replaces this process by `program`; these descriptors stay open. Returns only when that fails.

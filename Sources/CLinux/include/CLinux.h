@@ -96,4 +96,24 @@ int cl_notify(const char *path, const char *text);
 int cl_inotify_watch(const char *path, uint32_t mask);
 int cl_lock_file(int fd);
 
+// The canary: accesses of known time and process, for knowing that the witnesses see them. A process of its own takes
+// orders from a pipe and has each one carried out by a descendant, which answers on the other pipe.
+struct cl_canary_order {
+  uint64_t device;     // major in the upper and minor in the lower 32 bits; another one there is ESTALE
+  int32_t cpu;         // where it runs
+  uint32_t depth;      // how many forks below, each parent gone at once; at least 1
+  uint32_t way;        // 0 opens the directory, 1 lists it too, 2 writes a file without a name
+  uint32_t namespace_; // 1: in a mount namespace of its own
+  char path[4064];     // a directory, NUL-terminated
+};
+struct cl_canary_answer {
+  uint64_t device;
+  int32_t pid;     // who did it
+  int32_t error;   // errno, or 0
+  uint64_t before; // CLOCK_MONOTONIC, nanoseconds
+  uint64_t after;
+};
+// Returns when nobody writes orders any more.
+void cl_canary_serve(int orders, int answers);
+
 #endif
