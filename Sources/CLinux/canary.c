@@ -15,17 +15,20 @@ static uint64_t monotonic(void) {
 }
 
 static int touch(const struct cl_canary_order *order) {
-  int flags = order->way == 2 ? O_TMPFILE | O_RDWR : O_RDONLY | O_DIRECTORY;
-  int fd = open(order->path, flags | O_CLOEXEC, 0600);
-  if (fd < 0) return errno;
   struct stat info;
-  int error = fstat(fd, &info) < 0 ? errno : 0;
-  if (error == 0 && ((uint64_t)major(info.st_dev) << 32 | minor(info.st_dev)) != order->device) error = ESTALE;
-  if (error == 0 && order->way == 1) {
-    char entries[1024];
-    if (syscall(SYS_getdents64, fd, entries, sizeof entries) < 0) error = errno;
+  if (stat(order->path, &info) < 0) return errno;
+  if (((uint64_t)major(info.st_dev) << 32 | minor(info.st_dev)) != order->device) return ESTALE;
+  int writes = order->way >= 2;
+  int fd = open(order->path, (writes ? O_TMPFILE | O_RDWR : O_RDONLY | O_DIRECTORY) | O_CLOEXEC, 0600);
+  if (fd < 0 && order->way == 2) {
+    writes = 0;
+    fd = open(order->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   }
-  if (error == 0 && order->way == 2 && write(fd, "canary", 6) != 6) error = errno;
+  if (fd < 0) return errno;
+  int error = 0;
+  char entries[1024];
+  if (order->way == 1 && syscall(SYS_getdents64, fd, entries, sizeof entries) < 0) error = errno;
+  if (writes && write(fd, "canary", 6) != 6) error = errno;
   close(fd);
   return error;
 }

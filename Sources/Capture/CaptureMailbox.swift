@@ -1,3 +1,4 @@
+public import Journal
 public import LinuxKernel
 internal import Synchronization
 
@@ -6,11 +7,14 @@ public final class CaptureMailbox: Sendable {
   enum Request: Sendable {
     case barrier(UInt64)
     case follow(Int32)
+    case nursery(Int32)
+    case heartbeat(Heartbeat)
   }
 
   private struct State {
     var requests: [Request] = []
     var isStopping = false
+    var places: [CanaryPlace] = []
   }
 
   private let state = Mutex(State())
@@ -21,11 +25,26 @@ public final class CaptureMailbox: Sendable {
     wakeUp = try WakeUp()
   }
 
-  /// Asks for a batch that ends after this moment, with `number` in it.
-  public func barrier(_ number: UInt64) { post(.barrier(number)) }
-
   /// Asks to watch the mount namespace of a session's process.
   public func follow(_ pid: Int32) { post(.follow(pid)) }
+
+  /// Tells whose descendants are canaries from now on.
+  public func announce(nursery pid: Int32) { post(.nursery(pid)) }
+
+  /// Tells of canaries that were made; the batch that is read next will hold them, and then these barriers.
+  public func beat(_ heartbeat: Heartbeat?, barriers: [UInt64]) {
+    state.withLock { state in
+      if let heartbeat { state.requests.append(.heartbeat(heartbeat)) }
+      state.requests += barriers.map { .barrier($0) }
+    }
+    wakeUp.signal()
+  }
+
+  /// Where canaries belong: the file systems that are watched now.
+  public internal(set) var places: [CanaryPlace] {
+    get { state.withLock { $0.places } }
+    set { state.withLock { $0.places = newValue } }
+  }
 
   /// Asks the collector to end after one more batch.
   public func stop() {
@@ -45,4 +64,14 @@ public final class CaptureMailbox: Sendable {
       return (state.requests, state.isStopping)
     }
   }
+}
+
+/// A watched file system, for a canary.
+public struct CanaryPlace: Sendable {
+  /// `st_dev`, major in the upper and minor in the lower 32 bits.
+  public var device: UInt64
+  /// A directory of it, as this process reaches it.
+  public var path: [UInt8]
+  /// Whether opening the directory is an event: in descriptor mode only files are.
+  public var tellsOfDirectories: Bool
 }

@@ -40,11 +40,13 @@ public final class Collector: @unchecked Sendable {
   /// Lineage was opened before the look, so that a process is found by one of the two; the marks are set before
   /// it, so that from the end of this call on nothing is missed.
   ///
-  /// - Parameter delivered: called after each batch that was written.
+  /// - Parameters:
+  ///   - nursery: the process whose descendants are canaries; 0 where there is none, and then no coverage.
+  ///   - delivered: called after each batch that was written.
   /// - Throws: errors of epoll(7) and of reading /proc.
   public init(
-    ring: JournalRing, sources: CaptureSources, options: CaptureOptions, mailbox: CaptureMailbox, bootID: String,
-    host: String, delivered: @escaping @Sendable () -> Void
+    ring: JournalRing, sources: CaptureSources, options: CaptureOptions, mailbox: CaptureMailbox, nursery: Int32,
+    bootID: String, host: String, delivered: @escaping @Sendable () -> Void
   ) throws(Errno) {
     self.ring = ring
     self.options = options
@@ -68,17 +70,25 @@ public final class Collector: @unchecked Sendable {
     for (index, each) in perf.enumerated() {
       try poller.add(each.ring.descriptor.raw, tag: Tag.perf + UInt64(index))
     }
-    if ring[.isOpen] == 1 { resume(as: sources, bootID, host) } else { try begin(sources, bootID, host) }
+    if ring[.isOpen] == 1 {
+      resume(entry(sources, bootID, host), nursery)
+    } else {
+      try begin(sources, bootID, host, nursery)
+    }
   }
 
-  private func begin(_ sources: CaptureSources, _ bootID: String, _ host: String) throws(Errno) {
+  private func begin(
+    _ sources: CaptureSources, _ bootID: String, _ host: String, _ nursery: Int32
+  ) throws(Errno) {
     // A predecessor that died before its first batch was complete left nothing that counts.
     ring.reset()
     emptied = sources.opened
     lineageDrained = sources.opened
     let marked = mounts.refresh()
+    mailbox.places = mounts.places
     lastRefresh = Clock.monotonic.now
     write(entry(sources, bootID, host), as: .run)
+    write(Nursery(pid: nursery))
     for entry in marked { write(entry) }
     for process in try ProcessScan.all() { write(process) }
     batch()
@@ -86,17 +96,21 @@ public final class Collector: @unchecked Sendable {
   }
 
   /// What the recorder before this one had read and not told of is in the journal or still in the kernel.
-  private func resume(as sources: CaptureSources, _ bootID: String, _ host: String) {
+  private func resume(_ entry: RunEntry, _ nursery: Int32) {
     ring.recover()
-    for each in perf { each.ring.release(upTo: ring.lastMark(of: .perf, aux: UInt16(truncatingIfNeeded: each.ring.cpu))) }
+    for each in perf {
+      each.ring.release(upTo: ring.lastMark(of: .perf, aux: UInt16(truncatingIfNeeded: each.ring.cpu)))
+    }
     if ring[.descriptorsSince] != 0 {
       lose(.descriptors, from: ring[.descriptorsSince], reason: "the recorder died with events in hand")
       ring[.descriptorsSince] = 0
     }
     // Before the first new fanotify read: what was read is from before this moment.
     drainLineage()
-    write(entry(sources, bootID, host), as: .resumed)
+    write(entry, as: .resumed)
+    write(Nursery(pid: nursery))
     for entry in mounts.refresh() { write(entry) }
+    mailbox.places = mounts.places
     lastRefresh = Clock.monotonic.now
     endBatch(lower: emptied, upper: Clock.monotonic.now, emptied: 0)
     batch()
@@ -136,8 +150,12 @@ public final class Collector: @unchecked Sendable {
       }
       for request in requests {
         switch request {
-        case .follow(let pid): for entry in mounts.follow(pid) { write(entry) }
-        case .barrier: break
+        case .follow(let pid):
+          let found = mounts.follow(pid)
+          for entry in found { write(entry) }
+          if !found.isEmpty { mailbox.places = mounts.places }
+        case .nursery(let pid): write(Nursery(pid: pid))
+        case .heartbeat, .barrier: break
         }
       }
       batch(requests)
@@ -152,6 +170,7 @@ public final class Collector: @unchecked Sendable {
 
   private func refreshMounts() {
     for entry in mounts.refresh() { write(entry) }
+    mailbox.places = mounts.places
     if mounts.hasMoved {
       mounts.hasMoved = false
       write(.mountsChanged, [])
@@ -202,13 +221,23 @@ public final class Collector: @unchecked Sendable {
     readDescriptorEvents(from: lower)
     let upper = Clock.monotonic.now
     drainLineage()
-    for case .barrier(let number) in requests {
+    for request in requests { answer(request) }
+    endBatch(lower: lower, upper: upper, emptied: seenEmpty)
+    delivered()
+  }
+
+  /// Says what was asked for before this batch was read.
+  private func answer(_ request: CaptureMailbox.Request) {
+    switch request {
+    case .barrier(let number):
       var writer = ByteWriter()
       writer.write(number)
       write(.barrier, writer.bytes)
+    case .heartbeat(var heartbeat):
+      heartbeat.marked = mounts.marked.sorted()
+      write(heartbeat)
+    case .follow, .nursery: break
     }
-    endBatch(lower: lower, upper: upper, emptied: seenEmpty)
-    delivered()
   }
 
   private func endBatch(lower: UInt64, upper: UInt64, emptied seenEmpty: UInt64) {

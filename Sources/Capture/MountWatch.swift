@@ -11,6 +11,8 @@ final class MountWatch {
 
   private struct Watched {
     var entry: FileSystemEntry
+    /// Where this process reaches it.
+    var path: [UInt8]
     /// The ids of the mounts it was seen at; when all are gone, so is the mark.
     var mounts: Set<UInt32>
   }
@@ -38,12 +40,9 @@ final class MountWatch {
     identity = sources.identity
     descriptors = sources.descriptors
     events = sources.mounts
-    if isResumed {
-      markedBefore = (try? identity.markedDevices()) ?? []
-      markedBefore.formUnion((try? descriptors?.markedDevices()) ?? [])
-    }
     table = try OwnedDescriptor.open("/proc/self/mountinfo", .readOnly)
     ownNamespace = try readLink("/proc/self/ns/mnt")
+    if isResumed { markedBefore = marked }
     if events != nil {
       let namespace = try OwnedDescriptor.open("/proc/self/ns/mnt", .readOnly)
       try? events?.mark(.mountNamespace, mask: FanotifyMask.mounts.rawValue, object: namespace)
@@ -112,6 +111,19 @@ final class MountWatch {
     return refresh()
   }
 
+  /// Where canaries belong.
+  var places: [CanaryPlace] {
+    watched.values.filter { $0.entry.watching != .nothing }.map { known in
+      CanaryPlace(
+        device: known.entry.device, path: known.path, tellsOfDirectories: known.entry.watching == .identity)
+    }.sorted { $0.device < $1.device }
+  }
+
+  /// The devices whose marks the kernel lists.
+  var marked: Set<UInt64> {
+    ((try? identity.markedDevices()) ?? []).union((try? descriptors?.markedDevices()) ?? [])
+  }
+
   /// Whether a session lives in a namespace whose mounts must be looked at now and then.
   var hasForeignNamespaces: Bool { !namespaces.isEmpty }
 
@@ -146,7 +158,8 @@ final class MountWatch {
       }
       guard let entry = mark(mount, root: root, alternatives: table) else { continue }
       changes.append(entry)
-      watched[mount.device] = Watched(entry: entry, mounts: present[mount.device] ?? [])
+      watched[mount.device] = Watched(
+        entry: entry, path: root + entry.mountPoint, mounts: present[mount.device] ?? [])
     }
     for (device, mounts) in present { watched[device]?.mounts = mounts }
   }

@@ -29,6 +29,11 @@ public enum EntryKind: UInt16, Sendable {
   /// Another recorder continues the run: `RunEntry`.
   case resumed = 13
 
+  /// The process whose descendants are canaries: `Nursery`. From the first one on, coverage needs heartbeats.
+  case nursery = 14
+  /// Canaries were made: `Heartbeat`.
+  case heartbeat = 15
+
   /// Whether the payload is the kernel's, event after event, each with its length in the first four bytes:
   /// `fanotify_event_metadata.event_len`, `nlmsghdr.nlmsg_len`.
   var isWalkable: Bool { self == .fanotify || self == .connector }

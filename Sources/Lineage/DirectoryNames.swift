@@ -45,9 +45,22 @@ struct DirectoryNames {
     return found
   }
 
+  /// The most renames that are followed within one batch, and the most names of one path that come of them: anybody
+  /// can rename one directory thousands of times.
+  private static let mostRenames = 64
+  private static let mostNames = 16
+  /// Whether there were more in the batch at hand, so that some name of something may be missing.
+  private(set) var isCut = false
+
   mutating func rename(_ directory: FileIdentity, from: RawPath?, to: RawPath) {
     paths[directory] = to
     guard let from, from != to else { return }
+    guard renamed.count < Self.mostRenames else {
+      // All that rested on the old name is asked for again.
+      isCut = true
+      paths.removeAll(keepingCapacity: true)
+      return
+    }
     renamed.append((from, to))
     if to.isAtOrBeneath(from) {
       // No directory moves into itself: a name was told later than this happened. All that rests on it is forgotten
@@ -67,16 +80,19 @@ struct DirectoryNames {
 
   /// Every path that `path` had within the batch, itself first. A batch is a set: which rename came before an
   /// event cannot be told.
-  func alternatives(_ path: RawPath) -> [RawPath] {
+  mutating func alternatives(_ path: RawPath) -> [RawPath] {
     guard !renamed.isEmpty else { return [path] }
     var all = [path]
-    // Anybody can rename one directory thousands of times within a batch.
-    var known: Set<RawPath> = [path]
     var next = 0
-    while next < all.count, all.count < 16 {
+    while next < all.count {
       for (from, to) in renamed where all[next].isAtOrBeneath(to) {
         let former = RawPath(from.bytes + all[next].bytes[to.bytes.count...])
-        if known.insert(former).inserted { all.append(former) }
+        if all.contains(former) { continue }
+        guard all.count < Self.mostNames else {
+          isCut = true
+          return all
+        }
+        all.append(former)
       }
       next += 1
     }
@@ -85,6 +101,7 @@ struct DirectoryNames {
 
   mutating func endBatch() {
     if paths.count > Self.bound { paths.removeAll() }
+    isCut = false
     renamed.removeAll(keepingCapacity: true)
     for directory in deleted { paths[directory] = nil }
     deleted.removeAll(keepingCapacity: true)

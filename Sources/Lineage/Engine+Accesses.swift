@@ -65,6 +65,7 @@ extension Engine {
 
   private mutating func attribute(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
     let mask = record.mask
+    if isCanary(record.pid, on: (record.target ?? record.directory)?.fileSystem) { return }
     // Listing and naming directories is metadata (HAZARDS A18); their names were learned before.
     if mask.contains(.onDirectory) { return }
     if mask.contains(.open), mask.isDisjoint(with: [.modify, .create]) { interpret(record, bytes, &oracle) }
@@ -116,7 +117,9 @@ extension Engine {
   }
 
   mutating func attribute(_ event: DescriptorEvent) {
-    guard event.pid != run?.ownPid, processes.standing(event.pid) != .bystander else { return }
+    guard event.pid != run?.ownPid, processes.standing(event.pid) != .bystander, !isCanary(event.pid, on: nil) else {
+      return
+    }
     let mask = FanotifyMask(rawValue: event.mask)
     let identity = FileIdentity(
       fileSystem: fileSystems.fileSystem(device: event.device) ?? 0, inode: event.inode, generation: 0)
@@ -141,7 +144,7 @@ extension Engine {
         if life.isUnknown || life.undecidedSince != nil { unknown = true } else { outside = true }
         return
       }
-      guard !owners.contains(where: { $0.session == session }) else { return }
+      guard session != Self.canarySession, !owners.contains(where: { $0.session == session }) else { return }
       owners.append(
         Owner(session: session, record: current ? life.record : nil, attribution: life.certainty))
     }
@@ -245,7 +248,8 @@ extension Engine {
 
   /// A file mapping of a process in a session is an access, also of a descriptor that was opened elsewhere.
   mutating func map(_ pid: Int32, _ mapping: FileMapping, at time: UInt64, _ source: some BatchSource) {
-    guard processes.standing(pid) == .special, mapping.inode != 0 else { return }
+    guard processes.standing(pid) == .special, mapping.inode != 0, processes[pid]?.session != Self.canarySession
+    else { return }
     let path = mapping.path(in: source)
     // `//anon`, `[heap]`, `/memfd:…`, `/dev/zero (deleted)`: no file of a file system.
     guard path.first == UInt8(ascii: "/"), let fileSystem = fileSystems.fileSystem(device: mapping.device) else {

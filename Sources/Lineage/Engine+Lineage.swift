@@ -65,7 +65,7 @@ extension Engine {
       return
     }
     life.isUnknown = origin.isUnknown
-    life.session = origin.session
+    life.session = pulse.nurseries.contains(parent) ? Self.canarySession : origin.session
     life.certainty = origin.certainty
     life.executable = origin.executable
     life.isInterpreter = origin.isInterpreter
@@ -148,7 +148,7 @@ extension Engine {
     if isOver == true { died(pid, at: time) }
   }
 
-  private mutating func died(_ pid: Int32, at time: UInt64) {
+  mutating func died(_ pid: Int32, at time: UInt64) {
     guard let life = processes[pid], life.died == nil else { return }
     _ = processes.update(pid) { $0.died = time }
     if let record = life.record { findings.append(.processEnded(record, wall(time))) }
@@ -269,7 +269,7 @@ extension Engine {
   /// What a committed exec executed. Openings for execution are program, script and loader, and those of other
   /// execs of the pid, also of failed ones; the first mapping tells them apart. A script is told later, by the
   /// interpreter that opens it.
-  private func explanation(
+  private mutating func explanation(
     of pid: Int32, _ main: FileMapping?
   ) -> (executable: ExecCandidate?, agent: AgentMatch?) {
     let candidates = execs[pid] ?? []
@@ -277,7 +277,7 @@ extension Engine {
       // Without perf any opening may be the one; an agent's counts.
       let agent = candidates.first { agentMatch($0) != nil }
       let chosen = agent ?? candidates.last { !$0.isLoader }
-      return (chosen, chosen.flatMap(agentMatch))
+      return (chosen, chosen.flatMap { agentMatch($0) })
     }
     let mapped = candidates.first {
       $0.identity?.inode == main.inode
@@ -295,106 +295,11 @@ extension Engine {
     return (chosen, match)
   }
 
-  private func agentMatch(_ candidate: ExecCandidate) -> AgentMatch? {
+  private mutating func agentMatch(_ candidate: ExecCandidate) -> AgentMatch? {
     guard let path = candidate.path else { return nil }
     for name in directories.alternatives(path) {
       if let match = rules.agent(executable: name) { return match }
     }
     return nil
-  }
-
-  // MARK: - Found in /proc
-
-  /// Takes in what a look at /proc found: before the lineage of the batch, so that a fork finds its parent.
-  mutating func adoptObserved() {
-    guard !observed.isEmpty else { return }
-    var born: Set<Int32> = []
-    for event in timeline {
-      if case .fork(let child, let thread, _) = event.what, child == thread { born.insert(child) }
-    }
-    // Parents before children, whatever their pids.
-    for process in observed.sorted(by: { ($0.startedAt, $0.pid) < ($1.startedAt, $1.pid) })
-    where !born.contains(process.pid) {
-      adopt(process)
-    }
-    // Sessions of which nothing lives any more ended while nobody watched.
-    for id in Set(survivors.values.map(\.session.id)).sorted() where sessions[id] == nil {
-      findings.append(.sessionEnded(id, wall(batch.lower)))
-    }
-    survivors = [:]
-  }
-
-  private mutating func adopt(_ process: ObservedProcess) {
-    if let known = processes[process.pid], known.died == nil {
-      let same = known.key.startedAt.apart(from: process.startedAt) < Self.startTolerance
-      if same || known.key.provenance == .unknown && !known.isUnknown { return }
-      died(process.pid, at: process.time)
-    }
-    var life = Life(key: ProcessKey(pid: process.pid, startedAt: process.startedAt, provenance: .observed))
-    life.parent = process.parent
-    life.threads = max(1, process.threads)
-    life.countedAt = process.time
-    life.executable = RawPath(process.executable)
-    life.certainty = .observed
-    life.epochStarted = process.startedAt
-    let match =
-      rules.agent(executable: life.executable)
-      ?? (process.script.isEmpty
-        ? nil : rules.agent(interpreter: life.executable, opening: RawPath(process.script)))
-    life.isInterpreter = rules.isInterpreter(life.executable)
-    life.agent = match?.agent
-    if let survivor = survivors.removeValue(forKey: process.pid),
-      survivor.key.startedAt.apart(from: process.startedAt) < Self.startTolerance
-    {
-      resume(&life, survivor)
-    } else if let parent = processes[process.parent], let session = parent.session {
-      life.session = session
-      life.isChildOfRoot = parent.isRoot
-      life.isAgentOnly = parent.isAgentOnly && match != nil
-      life.processClass = parent.processClass
-      life.parentRecord = parent.record
-      sessions[session]?.members += 1
-    } else if let match {
-      processes.begin(life, at: process.time, lower: batch.lower)
-      var silent = NoOracle()
-      let script = process.script.isEmpty ? process.executable : process.script
-      beginSession(
-        process.pid, agent: match.agent, version: match.version, executable: ExecCandidate(path: RawPath(script)),
-        at: process.time, joinedLate: true, &silent)
-      return
-    } else if isFirstScan ? process.startedAt > watchedBefore ?? .max : !sessions.isEmpty {
-      // Born while lineage was lost or nobody watched, its parent gone or nobody's: it may be any session's.
-      life.isUnknown = true
-    }
-    processes.begin(life, at: process.time, lower: batch.lower)
-    if life.session != nil { openRecord(process.pid) }
-  }
-}
-
-extension Engine {
-  /// /proc tells a start in ticks of ten milliseconds.
-  static let startTolerance: UInt64 = 30_000_000
-}
-
-// Times come out of the journal, which may be damaged: no sum and no difference of them may trap.
-extension UInt64 {
-  /// The moment so much later, or the last there is.
-  func later(by span: UInt64) -> UInt64 {
-    let (sum, isPast) = addingReportingOverflow(span)
-    return isPast ? .max : sum
-  }
-
-  /// How far two moments lie apart, whichever is first.
-  func apart(from other: UInt64) -> UInt64 { self > other ? self - other : other - self }
-}
-
-/// Answers nothing; for what is asked again later.
-private struct NoOracle: Oracle {
-  mutating func answer(_ question: Question) -> Answer {
-    switch question {
-    case .directory: .directory(nil)
-    case .facts: .facts(nil)
-    case .environment: .environment([])
-    }
   }
 }

@@ -161,7 +161,7 @@ extension Engine {
   /// Gives a process of a session a record for the program it runs.
   @discardableResult
   mutating func openRecord(_ pid: Int32) -> Int64? {
-    guard let life = processes[pid], life.session != nil else { return nil }
+    guard let life = processes[pid], let session = life.session, session != Self.canarySession else { return nil }
     if let record = life.record { return record }
     let number = nextProcess
     nextProcess += 1

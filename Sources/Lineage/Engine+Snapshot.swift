@@ -59,6 +59,12 @@ extension Engine {
   private mutating func exchangeRun(_ archive: inout Archive) throws(JournalError) {
     try archive.optional(&run)
     try archive(&fileSystems)
+    try archive(&pulse)
+    try archive.table(&losses, "", 0) { (archive, source, count) throws(JournalError) in
+      try archive(&source)
+      try archive(&count)
+    }
+    try archive.optional(&clockOffset)
     try archive(&nextSession)
     try archive(&nextProcess)
     try archive(&lastSweep)

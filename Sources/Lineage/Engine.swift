@@ -19,6 +19,11 @@ public struct Engine {
   var processes = ProcessTable()
   var directories = DirectoryNames()
   var fileSystems = FileSystemTable()
+  var pulse = Pulse()
+  /// How often each source lost something since the last seal.
+  var losses: [String: Int] = [:]
+  /// CLOCK_REALTIME minus CLOCK_BOOTTIME at the end of the batch before.
+  var clockOffset: Int64?
   /// Sessions that have not ended.
   var sessions: [Int64: SessionState] = [:]
   var episodes: [EpisodeKey: Episode] = [:]
@@ -127,7 +132,9 @@ public struct Engine {
 
   /// Processes of sessions that live.
   public var sessionProcesses: [Int32] {
-    processes.current.values.filter { $0.session != nil && $0.died == nil }.map(\.key.pid).sorted()
+    processes.current.values.filter { sessions[$0.session ?? Self.canarySession] != nil && $0.died == nil }.map(
+      \.key.pid
+    ).sorted()
   }
 
   /// The sessions that have not ended and their processes, as they would be found: for a store that refused them
@@ -176,6 +183,10 @@ public struct Engine {
       case .barrier:
         var reader = ByteReader(entry.bytes)
         barriers.append(try reader.integer(UInt64.self))
+      case .nursery:
+        pulse.isNeeded = true
+        pulse.nurseries = [try Nursery(payload: entry.bytes).pid]
+      case .heartbeat: pulse.waiting.append(try Heartbeat(payload: entry.bytes))
       case .mountsChanged: haveMountsMoved = true
       case .resumed:
         let resumed = try RunEntry(payload: entry.bytes)
@@ -206,6 +217,15 @@ public struct Engine {
 
   private mutating func finish(barriers: [UInt64], flush: Bool) -> Outcome {
     checkHalfSeen()
+    checkClock()
+    takePulse()
+    if directories.isCut {
+      findings.append(
+        .gap(
+          Gap(
+            time: span, source: "names", reason: "more renames of directories at once than are followed",
+            fileSystem: nil)))
+    }
     writeEpisodes(all: flush)
     let lower = batch.emptied == 0 ? batch.lower : batch.emptied
     for (pid, candidates) in execs {
@@ -243,17 +263,6 @@ public struct Engine {
     return Outcome(findings: findings, covered: covered, barriers: barriers, executed: executed, begun: begun)
   }
 
-  /// How far capture vouches now: to where the queue was seen empty, but not into an episode that is not written
-  /// yet, because a record and the coverage of its time are committed together.
-  private mutating func extendCoverage() -> Interval? {
-    let to = min(batch.emptied, episodes.values.map(\.since).min() ?? .max)
-    // It vouches for nothing before the marks were set.
-    let from = vouchedTo ?? max(batch.lower, run?.monotonic ?? 0)
-    guard to >= from else { return nil }
-    vouchedTo = to
-    return Interval(from: wall(from), to: wall(to))
-  }
-
   /// A CLOCK_MONOTONIC moment as wall-clock time, by the clocks at the end of the batch.
   func wall(_ monotonic: UInt64) -> Timestamp {
     Timestamp(nanoseconds: Int64(bitPattern: batch.wall &- batch.upper &+ monotonic))
@@ -264,95 +273,6 @@ public struct Engine {
 
   mutating func incident(_ kind: String, _ detail: String) {
     findings.append(.incident(Incident(time: wall(batch.upper), kind: kind, detail: detail)))
-  }
-
-  private mutating func noteTroubles() {
-    for trouble in troubles {
-      findings.append(.gap(Gap(time: span, source: trouble.source, reason: trouble.reason, fileSystem: nil)))
-    }
-    troubles.removeAll(keepingCapacity: true)
-    if hasForeignAcknowledgement {
-      incident(
-        "connector-acknowledgement",
-        "somebody asked the process connector to start or stop: it may have been silent for a while")
-      hasForeignAcknowledgement = false
-    }
-  }
-
-  /// A loss runs from "last seen empty before" to "next seen empty after": most of what was lost came later than
-  /// the report, which stands in the queue where the first loss was.
-  private mutating func noteOverflow() {
-    if hasOverflowed {
-      overflowSince = overflowSince ?? batch.lower
-      // A rename may be among what was lost: no name of a directory is sure any more.
-      directories = DirectoryNames()
-      hasOverflowed = false
-    }
-    if overflowSince != nil { lossUntil = batch.upper }
-    guard let since = overflowSince, batch.emptied != 0 else { return }
-    overflowSince = nil
-    findings.append(
-      .gap(
-        Gap(
-          time: Interval(from: wall(since), to: wall(batch.emptied)), source: LossSource.fanotify.label,
-          reason: "queue overflow", fileSystem: nil)))
-  }
-
-  private mutating func note(_ loss: LossEntry) {
-    lossUntil = max(lossUntil, loss.to)
-    findings.append(
-      .gap(
-        Gap(
-          time: Interval(from: wall(loss.from), to: wall(loss.to)), source: loss.source.label,
-          reason: String(decoding: loss.reason, as: UTF8.self)
-            + (loss.count > 0 ? " (\(loss.count) lost)" : ""),
-          fileSystem: nil)))
-  }
-
-  private mutating func note(_ entry: FileSystemEntry) {
-    var entry = entry
-    let known = fileSystems[entry.device]
-    if entry.time == 0 {
-      // Stated again by a recorder that continues: marked all along, but perhaps never told.
-      restated.insert(entry.device)
-      if known?.fileSystem == entry.fileSystem, known?.watching == entry.watching { return }
-      entry.time = batch.upper
-    }
-    if entry.watching != .nothing { restated.insert(entry.device) }
-    // A mark that was set anew had been lost, at the latest when the queue was last empty with it in place.
-    if var lost = known, lost.watching != .nothing, entry.watching != .nothing {
-      lost.watching = .nothing
-      lost.reason = Array("the mark was lost".utf8)
-      lost.time = batch.lower
-      report(lost)
-    }
-    fileSystems.note(entry)
-    report(entry)
-  }
-
-  /// What a recorder that continues does not find any more was unmounted while nobody looked.
-  private mutating func forgetUnmounted() {
-    for var entry in fileSystems.watched where !restated.contains(entry.device) {
-      entry.watching = .nothing
-      entry.reason = Array("unmounted".utf8)
-      entry.time = batch.lower
-      note(entry)
-    }
-  }
-
-  private mutating func report(_ entry: FileSystemEntry) {
-    let mode: String? =
-      switch entry.watching {
-      case .identity: "identity"
-      case .descriptors: "descriptors"
-      case .nothing: nil
-      }
-    findings.append(
-      .fileSystem(
-        WatchedFileSystem(
-          fileSystem: entry.fileSystem, device: entry.device, type: String(decoding: entry.type, as: UTF8.self),
-          mountPoint: RawPath(entry.mountPoint), mode: mode,
-          reason: String(decoding: entry.reason, as: UTF8.self), since: wall(entry.time))))
   }
 }
 

@@ -13,8 +13,10 @@ public final class CanaryNursery {
       case open = 0
       /// Opens and lists it.
       case list = 1
-      /// Opens a file without a name in it (O_TMPFILE) and writes to it.
+      /// Opens a file without a name in it (O_TMPFILE) and writes to it; where that is refused, opens the directory.
       case write = 2
+      /// Opens a file without a name and writes to it, or fails.
+      case writeOnly = 3
     }
 
     /// `st_dev` of the file system, major in the upper and minor in the lower 32 bits.

@@ -89,7 +89,9 @@ public struct ChildProcess: Sendable {
     var all: [UnsafeMutablePointer<CChar>?] = unsafe []
     var next = unsafe environ
     while let word = unsafe next.pointee {
-      if unsafe strncmp(word, variable.name + "=", variable.name.utf8.count + 1) != 0 { unsafe all.append(strdup(word)) }
+      if unsafe strncmp(word, variable.name + "=", variable.name.utf8.count + 1) != 0 {
+        unsafe all.append(strdup(word))
+      }
       unsafe next += 1
     }
     return unsafe all + [strdup("\(variable.name)=\(variable.value)"), nil]

@@ -26,6 +26,8 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
   public static let noBufferSpace = Errno(rawValue: ENOBUFS)
   /// ESTALE: a file handle's file is gone
   public static let staleHandle = Errno(rawValue: ESTALE)
+  /// ETIMEDOUT
+  public static let timedOut = Errno(rawValue: ETIMEDOUT)
   /// EOPNOTSUPP
   public static let notSupported = Errno(rawValue: EOPNOTSUPP)
   /// ECONNREFUSED

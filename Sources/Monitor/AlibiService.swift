@@ -22,6 +22,7 @@ public struct StartFailure: Error, Sendable, CustomStringConvertible {
 ///
 /// | thread | owns |
 /// |---|---|
+/// | heart | the process that makes canaries |
 /// | capture | the kernel sources and the writing end of the journal |
 /// | recorder | the attribution, the reading end, and the store |
 /// | control | the socket and the watch on the rules |
@@ -37,6 +38,15 @@ public struct AlibiService: Service {
 
   /// Whether this process was started by a guardian to be its recorder.
   public static var isRecorder: Bool { Handover.ofThisProcess.map { $0["guardian"] == nil } ?? false }
+
+  /// Makes canaries, if this process was started by a recorder for that, until the recorder is gone; false where not.
+  public static func serveCanaries() -> Bool {
+    guard var handover = Handover.ofThisProcess, let orders = handover.take("orders"),
+      let answers = handover.take("answers")
+    else { return false }
+    CanaryNursery.serve(orders: orders, answers: answers)
+    return true
+  }
 
   /// Runs until a graceful shutdown is asked for, or the guardian is gone.
   ///
@@ -99,18 +109,20 @@ public struct AlibiService: Service {
     }
     let mailbox = try CaptureMailbox()
     let delivery = Delivery()
+    let heart = try Heart(mailbox: mailbox, logger: logger)
     let recorder = try Recorder(
-      start, estate: estate, mailbox: mailbox, logger: logger, recordTo: settings.recordJournal)
+      start, estate: estate, mailbox: mailbox, heart: heart, logger: logger, recordTo: settings.recordJournal)
     delivery.connect(recorder.wakeUp)
     let collector = try Collector(
-      ring: estate.journal, sources: sources, options: settings.capture, mailbox: mailbox, bootID: bootID,
-      host: Procfs.hostName, delivered: { delivery.signal() })
+      ring: estate.journal, sources: sources, options: settings.capture, mailbox: mailbox,
+      nursery: heart.nurseryPid, bootID: bootID, host: Procfs.hostName, delivered: { delivery.signal() })
     let control = try ControlSocket(
       path: settings.runDirectory + "/alibid.sock", recorder: recorder, rules: rules, life: life,
-      status: { Self.status(recorder, rules, estate.journal) })
+      status: { Self.status(recorder, heart, rules, estate.journal) })
     if let group = UserNames.group("alibi") { try OwnFiles.setGroup(settings.runDirectory + "/alibid.sock", group) }
     let parts = Parts(
-      lock: LockFile(adopting: lock), sources: sources, mailbox: mailbox, recorder: recorder, control: control,
+      lock: LockFile(adopting: lock), sources: sources, mailbox: mailbox, heart: heart, recorder: recorder,
+      control: control, heartThread: try KernelThread(name: "heart") { heart.run() },
       captureThread: try KernelThread(name: "capture") { collector.run() },
       recorderThread: try KernelThread(name: "recorder") { recorder.run() },
       controlThread: try KernelThread(name: "control") { control.run() })
@@ -118,7 +130,9 @@ public struct AlibiService: Service {
     return parts
   }
 
-  private static func status(_ recorder: Recorder, _ rules: RulesWatch, _ ring: JournalRing) -> String {
+  private static func status(
+    _ recorder: Recorder, _ heart: Heart, _ rules: RulesWatch, _ ring: JournalRing
+  ) -> String {
     let (committed, sessions, failure, lost) = recorder.shared.withLock {
       ($0.committedTo, $0.openSessions, $0.failure, $0.lostSince)
     }
@@ -127,10 +141,11 @@ public struct AlibiService: Service {
       let escaped = RawPath(value).description.replacing("\"", with: "'").replacing("\\", with: "\\\\")
       return "\"\(escaped)\""
     }
-    return "{\"pid\":\(Procfs.parentPid),\"recorder_pid\":\(Procfs.ownPid),\"committed_to\":\(committed.map { "\($0.nanoseconds)" } ?? "null"),"
+    return
+      "{\"pid\":\(Procfs.parentPid),\"recorder_pid\":\(Procfs.ownPid),\"committed_to\":\(committed.map { "\($0.nanoseconds)" } ?? "null"),"
       + "\"open_sessions\":\(sessions),\"journal_used\":\(ring.head - ring.tail),"
       + "\"journal_capacity\":\(ring.capacity),\"rules_problem\":\(text(rules.problem)),"
-      + "\"store_problem\":\(text(failure)),\"lost_since\":\(lost.map { "\($0.nanoseconds)" } ?? "null")}"
+      + "\"canary_problem\":\(text(heart.problem)),\"store_problem\":\(text(failure)),\"lost_since\":\(lost.map { "\($0.nanoseconds)" } ?? "null")}"
   }
 }
 
@@ -139,17 +154,23 @@ private final class Parts: Sendable {
   private let lock: LockFile
   private let sources: CaptureSources
   private let mailbox: CaptureMailbox
+  private let heart: Heart
   private let recorder: Recorder
   private let control: ControlSocket
   private let threads: ThreadBox
 
   private final class ThreadBox: @unchecked Sendable {
     // Sendable because `stop()` alone takes the threads, once.
+    var heart: KernelThread?
     var capture: KernelThread?
     var recorder: KernelThread?
     var control: KernelThread?
 
-    init(_ capture: consuming KernelThread, _ recorder: consuming KernelThread, _ control: consuming KernelThread) {
+    init(
+      _ heart: consuming KernelThread, _ capture: consuming KernelThread, _ recorder: consuming KernelThread,
+      _ control: consuming KernelThread
+    ) {
+      self.heart = consume heart
       self.capture = consume capture
       self.recorder = consume recorder
       self.control = consume control
@@ -157,19 +178,22 @@ private final class Parts: Sendable {
   }
 
   init(
-    lock: LockFile, sources: CaptureSources, mailbox: CaptureMailbox, recorder: Recorder, control: ControlSocket,
-    captureThread: consuming KernelThread, recorderThread: consuming KernelThread,
-    controlThread: consuming KernelThread
+    lock: LockFile, sources: CaptureSources, mailbox: CaptureMailbox, heart: Heart, recorder: Recorder,
+    control: ControlSocket, heartThread: consuming KernelThread, captureThread: consuming KernelThread,
+    recorderThread: consuming KernelThread, controlThread: consuming KernelThread
   ) {
     self.lock = lock
     self.sources = sources
     self.mailbox = mailbox
+    self.heart = heart
     self.recorder = recorder
     self.control = control
-    threads = ThreadBox(captureThread, recorderThread, controlThread)
+    threads = ThreadBox(heartThread, captureThread, recorderThread, controlThread)
   }
 
   func stop() {
+    heart.stop()
+    if let thread = threads.heart.take() { thread.join() }
     mailbox.stop()
     if let thread = threads.capture.take() { thread.join() }
     recorder.stop()

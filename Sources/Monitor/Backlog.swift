@@ -61,7 +61,7 @@ struct Backlog {
       // The gap says as much.
       case .gap(let gap): gap.time.from < whole.from || gap.time.to > whole.to
       case .incident(let incident): incident.time < whole.from || incident.time > whole.to
-      case .fileSystem: true
+      case .fileSystem, .seal: true
       }
     }
   }

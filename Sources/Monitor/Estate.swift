@@ -78,7 +78,8 @@ final class Estate: Sendable {
     }
     // What was given up is not in the store, and not in the journal any more.
     let usable = snapshots.snapshots().filter { $0.offset >= journal.tail }
-    guard let snapshot = usable.first(where: { $0.offset == committed }) ?? usable.first(where: { $0.givenUpSince != 0 }),
+    guard
+      let snapshot = usable.first(where: { $0.offset == committed }) ?? usable.first(where: { $0.givenUpSince != 0 }),
       let engine = try? Engine(snapshot: snapshot.bytes, rules: rules)
     else { return nil }
     return Start(

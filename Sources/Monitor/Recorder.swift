@@ -15,6 +15,7 @@ final class Recorder: @unchecked Sendable {
 
   private let estate: Estate
   private let mailbox: CaptureMailbox
+  private let heart: Heart
   private let writer: StoreWriter
   private let logger: Logger
   private var engine: Engine
@@ -59,10 +60,12 @@ final class Recorder: @unchecked Sendable {
   private static let retryInterval: UInt64 = 1_000_000_000
 
   init(
-    _ start: Estate.Start, estate: Estate, mailbox: CaptureMailbox, logger: Logger, recordTo path: String?
+    _ start: Estate.Start, estate: Estate, mailbox: CaptureMailbox, heart: Heart, logger: Logger,
+    recordTo path: String?
   ) throws(Errno) {
     self.estate = estate
     self.mailbox = mailbox
+    self.heart = heart
     self.logger = logger
     writer = start.writer
     engine = start.engine
@@ -100,7 +103,7 @@ final class Recorder: @unchecked Sendable {
       shared.waiting.append((number, done))
       return number
     }
-    mailbox.barrier(number)
+    heart.barrier(number)
   }
 
   func stop() {

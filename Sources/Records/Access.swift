@@ -153,6 +153,8 @@ public enum Finding: Hashable, Sendable {
   case gap(Gap)
   /// An incident.
   case incident(Incident)
+  /// A time is sealed.
+  case seal(Seal)
   /// A file system is watched, or not, from now on.
   case fileSystem(WatchedFileSystem)
 }

@@ -14,6 +14,7 @@ struct ServiceClient {
     var journal_used: UInt64
     var journal_capacity: UInt64
     var rules_problem: String?
+    var canary_problem: String?
     var store_problem: String?
     var lost_since: Int64?
   }

@@ -31,6 +31,9 @@ func fail(_ failure: StartFailure) -> Never {
   fail(failure.description, hint: failure.hint, status: failure.exitStatus)
 }
 
+// Before anything is read: this one is small.
+if AlibiService.serveCanaries() { exit(0) }
+
 var settings = Settings()
 do throws(StartFailure) {
   if let index = CommandLine.arguments.lastIndex(of: "--config"), index + 1 < CommandLine.arguments.count {

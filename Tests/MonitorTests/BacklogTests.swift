@@ -1,6 +1,7 @@
-@testable import Monitor
 import Records
 import Testing
+
+@testable import Monitor
 
 /// What is kept while the store takes nothing.
 struct BacklogTests {
@@ -10,7 +11,8 @@ struct BacklogTests {
 
   private static func session(_ id: Int64, parent: Int64? = nil) -> Session {
     Session(
-      id: id, key: "s\(id)", agent: "a", started: time(1), root: ProcessKey(pid: 7, startedAt: 1, provenance: .witnessed),
+      id: id, key: "s\(id)", agent: "a", started: time(1),
+      root: ProcessKey(pid: 7, startedAt: 1, provenance: .witnessed),
       bootID: "b", host: "h", executable: RawPath("/a"), executableIdentity: nil, version: nil, joinedLate: false,
       parent: parent, relation: parent == nil ? nil : .hosted, facts: nil)
   }

@@ -120,7 +120,9 @@ extension ServiceTests {
       _ = try Subprocess.run("/bin/rm", [mount.path + "/full"])
       try agent.home.write("go")
       _ = try session.finish()
-      try eventually("the session's access is in the store") { try service.accesses(file).contains { $0.session != nil } }
+      try eventually("the session's access is in the store") {
+        try service.accesses(file).contains { $0.session != nil }
+      }
       let verdict = service.prove(untouched, from: from)
       #expect(verdict.status == 2)
       #expect(verdict.output.contains("refused records"), "\(verdict.output)")

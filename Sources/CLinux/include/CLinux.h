@@ -102,7 +102,7 @@ struct cl_canary_order {
   uint64_t device;     // major in the upper and minor in the lower 32 bits; another one there is ESTALE
   int32_t cpu;         // where it runs
   uint32_t depth;      // how many forks below, each parent gone at once; at least 1
-  uint32_t way;        // 0 opens the directory, 1 lists it too, 2 writes a file without a name
+  uint32_t way;        // 0 opens the directory, 1 lists it too, 3 writes a file without a name, 2 does where it can, else 0
   uint32_t namespace_; // 1: in a mount namespace of its own
   char path[4064];     // a directory, NUL-terminated
 };

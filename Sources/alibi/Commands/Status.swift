@@ -25,6 +25,7 @@ struct Status: ParsableCommand {
     var perf: String
     var connector: String
     var rulesProblem: String?
+    var canaryProblem: String?
     var storeProblem: String?
     var lostSince: String?
     var fileSystems: [FileSystem]
@@ -48,10 +49,11 @@ struct Status: ParsableCommand {
     if common.json {
       try Output.json(
         Answer(
-          running: state != nil, pid: state?.pid, recorderPid: state?.recorder_pid, host: run.host, started: run.started.description,
+          running: state != nil, pid: state?.pid, recorderPid: state?.recorder_pid, host: run.host,
+          started: run.started.description,
           coveredFrom: run.covered?.from.description, coveredTo: run.covered?.to.description,
           openSessions: state?.open_sessions, perf: run.perfMissing ?? "ok", connector: run.connectorMissing ?? "ok",
-          rulesProblem: state?.rules_problem, storeProblem: state?.store_problem,
+          rulesProblem: state?.rules_problem, canaryProblem: state?.canary_problem, storeProblem: state?.store_problem,
           lostSince: state?.lost_since.map { Timestamp(nanoseconds: $0).description },
           fileSystems: fileSystems.map {
             .init(mountPoint: JsonPath($0.mountPoint).text, type: $0.type, mode: $0.mode, reason: $0.reason)
@@ -68,9 +70,12 @@ struct Status: ParsableCommand {
   ) -> String {
     var lines: [String] = []
     if let state {
-      lines.append("service      capturing, pid \(state.pid), recorder \(state.recorder_pid), \(state.open_sessions) open sessions")
+      lines.append(
+        "service      capturing, pid \(state.pid), recorder \(state.recorder_pid), \(state.open_sessions) open sessions"
+      )
       lines.append("journal      \(state.journal_used) of \(state.journal_capacity) bytes waiting")
       if let problem = state.rules_problem { lines.append("rules        the last good ones: \(problem)") }
+      if let problem = state.canary_problem { lines.append("canaries     none, and so no coverage: \(problem)") }
       if let problem = state.store_problem { lines.append("store        takes no records: \(problem)") }
       if let since = state.lost_since {
         lines.append("             RECORDS ARE MISSING since \(Timestamp(nanoseconds: since).short)")

@@ -39,6 +39,8 @@ private func value(_ kind: EntryKind, _ payload: [UInt8]) throws(JournalError) {
   case .observed: try twice(ObservedProcess.self, payload)
   case .answer: try twice(Exchange.self, payload)
   case .run, .resumed: try twice(RunEntry.self, payload)
+  case .nursery: try twice(Nursery.self, payload)
+  case .heartbeat: try twice(Heartbeat.self, payload)
   case .padding, .fanotify, .perf, .connector, .barrier, .mountsChanged: break
   }
 }

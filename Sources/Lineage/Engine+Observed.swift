@@ -1,0 +1,84 @@
+internal import Journal
+internal import Records
+
+// What a look at /proc found.
+extension Engine {
+  /// /proc tells a start in ticks of ten milliseconds.
+  static let startTolerance: UInt64 = 30_000_000
+
+  /// Takes in what a look at /proc found: before the lineage of the batch, so that a fork finds its parent.
+  mutating func adoptObserved() {
+    guard !observed.isEmpty else { return }
+    var born: Set<Int32> = []
+    for event in timeline {
+      if case .fork(let child, let thread, _) = event.what, child == thread { born.insert(child) }
+    }
+    // Parents before children, whatever their pids.
+    for process in observed.sorted(by: { ($0.startedAt, $0.pid) < ($1.startedAt, $1.pid) })
+    where !born.contains(process.pid) {
+      adopt(process)
+    }
+    // Sessions of which nothing lives any more ended while nobody watched.
+    for id in Set(survivors.values.map(\.session.id)).sorted() where sessions[id] == nil {
+      findings.append(.sessionEnded(id, wall(batch.lower)))
+    }
+    survivors = [:]
+  }
+
+  private mutating func adopt(_ process: ObservedProcess) {
+    if let known = processes[process.pid], known.died == nil {
+      let same = known.key.startedAt.apart(from: process.startedAt) < Self.startTolerance
+      if same || known.key.provenance == .unknown && !known.isUnknown { return }
+      died(process.pid, at: process.time)
+    }
+    var life = Life(key: ProcessKey(pid: process.pid, startedAt: process.startedAt, provenance: .observed))
+    life.parent = process.parent
+    life.threads = max(1, process.threads)
+    life.countedAt = process.time
+    life.executable = RawPath(process.executable)
+    life.certainty = .observed
+    life.epochStarted = process.startedAt
+    let match =
+      rules.agent(executable: life.executable)
+      ?? (process.script.isEmpty
+        ? nil : rules.agent(interpreter: life.executable, opening: RawPath(process.script)))
+    life.isInterpreter = rules.isInterpreter(life.executable)
+    life.agent = match?.agent
+    if let survivor = survivors.removeValue(forKey: process.pid),
+      survivor.key.startedAt.apart(from: process.startedAt) < Self.startTolerance
+    {
+      resume(&life, survivor)
+    } else if let parent = processes[process.parent], let session = parent.session {
+      life.session = session
+      life.isChildOfRoot = parent.isRoot
+      life.isAgentOnly = parent.isAgentOnly && match != nil
+      life.processClass = parent.processClass
+      life.parentRecord = parent.record
+      sessions[session]?.members += 1
+    } else if let match {
+      processes.begin(life, at: process.time, lower: batch.lower)
+      var silent = NoOracle()
+      let script = process.script.isEmpty ? process.executable : process.script
+      beginSession(
+        process.pid, agent: match.agent, version: match.version, executable: ExecCandidate(path: RawPath(script)),
+        at: process.time, joinedLate: true, &silent)
+      return
+    } else if isFirstScan ? process.startedAt > watchedBefore ?? .max : !sessions.isEmpty {
+      // Born while lineage was lost or nobody watched, its parent gone or nobody's: it may be any session's.
+      life.isUnknown = true
+    }
+    processes.begin(life, at: process.time, lower: batch.lower)
+    if life.session != nil { openRecord(process.pid) }
+  }
+}
+
+/// Answers nothing; for what is asked again later.
+private struct NoOracle: Oracle {
+  mutating func answer(_ question: Question) -> Answer {
+    switch question {
+    case .directory: .directory(nil)
+    case .facts: .facts(nil)
+    case .environment: .environment([])
+    }
+  }
+}
