@@ -11,6 +11,23 @@ struct DirectoryNames {
   /// Directories that could not be told in the batch at hand: not asked for twice.
   private(set) var gone: Set<FileIdentity> = []
 
+  /// Where directories were that are removed in the batch at hand.
+  private var removals: [FileIdentity: Removal] = [:]
+
+  /// Where a directory was when it was removed.
+  struct Removal {
+    var parent: DirectoryReference
+    var name: [UInt8]
+  }
+
+  mutating func noteRemoval(of directory: FileIdentity, called name: [UInt8], in parent: DirectoryReference) {
+    // Nothing is its own parent; what says so must not be followed.
+    if parent.identity != directory { removals[directory] = Removal(parent: parent, name: name) }
+  }
+
+  /// Where it was, if it is removed in the batch at hand.
+  func removal(of directory: FileIdentity) -> Removal? { removals[directory] }
+
   mutating func noteGone(_ directory: FileIdentity) {
     gone.insert(directory)
   }
@@ -29,6 +46,11 @@ struct DirectoryNames {
     for (identity, path) in paths where path != to && path.isAtOrBeneath(from) {
       paths[identity] = RawPath(to.bytes + path.bytes[from.bytes.count...])
     }
+  }
+
+  /// A directory went where nobody can tell: nothing beneath is sure any more.
+  mutating func forget(beneath directory: RawPath?) {
+    paths = directory.map { gone in paths.filter { !$0.value.isAtOrBeneath(gone) } } ?? [:]
   }
 
   /// Events of the batch may still refer to it; it is forgotten when the batch ends.
@@ -57,5 +79,6 @@ struct DirectoryNames {
     for directory in deleted { paths[directory] = nil }
     deleted.removeAll(keepingCapacity: true)
     gone.removeAll(keepingCapacity: true)
+    removals.removeAll(keepingCapacity: true)
   }
 }

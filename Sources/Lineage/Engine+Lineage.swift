@@ -59,7 +59,7 @@ extension Engine {
     }
   }
 
-  private func inherit(_ life: inout Life, from parent: Int32, at time: UInt64) {
+  private mutating func inherit(_ life: inout Life, from parent: Int32, at time: UInt64) {
     guard let origin = processes[parent] else {
       life.isUnknown = true
       return
@@ -75,6 +75,7 @@ extension Engine {
     life.processClass = origin.processClass
     life.parentRecord = origin.record
     life.epochStarted = time
+    if origin.session != nil { enterSpace(&life, of: origin.space) }
   }
 
   /// The other witness tells of a birth. With CLONE_PARENT the connector names the caller's parent, perf the
@@ -103,6 +104,13 @@ extension Engine {
       }
     }
     let after = processes[child]?.session
+    if let other, other.space != nil, processes[child]?.space == nil || before != after, after == other.session {
+      leaveSpace(child, at: time)
+      if var life = processes[child], life.died == nil {
+        enterSpace(&life, of: other.space)
+        _ = processes.update(child) { $0.space = life.space }
+      }
+    }
     if before != after {
       if let after { sessions[after]?.members += 1 }
       if let before { leave(before, at: time) }
@@ -145,6 +153,7 @@ extension Engine {
   private mutating func died(_ pid: Int32, at time: UInt64) {
     guard let life = processes[pid], life.died == nil else { return }
     _ = processes.update(pid) { $0.died = time }
+    leaveSpace(pid, at: time)
     if let record = life.record { findings.append(.processEnded(record, wall(time))) }
     if let session = life.session { leave(session, at: time) }
   }
@@ -170,6 +179,7 @@ extension Engine {
     }
     let before = processes[pid]
     if let record = before?.record { findings.append(.processEnded(record, wall(time))) }
+    leaveSpace(pid, at: time)
     _ = processes.update(pid) { life in
       // Every other thread is gone, the leader's exit included.
       life.threads = 1
@@ -306,11 +316,13 @@ extension Engine {
     for event in timeline {
       if case .fork(let child, let thread, _) = event.what, child == thread { born.insert(child) }
     }
+    let inherited = Set(survivors.values.map(\.space))
     // Parents before children, whatever their pids.
     for process in observed.sorted(by: { ($0.startedAt, $0.pid) < ($1.startedAt, $1.pid) })
     where !born.contains(process.pid) {
       adopt(process)
     }
+    settleSpaces(inherited)
     // Sessions of which nothing lives any more ended while nobody watched.
     for id in Set(survivors.values.map(\.session.id)).sorted() where sessions[id] == nil {
       findings.append(.sessionEnded(id, wall(batch.lower)))
@@ -347,6 +359,8 @@ extension Engine {
       life.isAgentOnly = parent.isAgentOnly && match != nil
       life.processClass = parent.processClass
       life.parentRecord = parent.record
+      // It may have executed something since; then it holds less than it is said to.
+      enterSpace(&life, of: parent.space)
       sessions[session]?.members += 1
     } else if let match {
       processes.begin(life, at: process.time, lower: batch.lower)

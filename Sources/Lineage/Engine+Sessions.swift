@@ -69,6 +69,7 @@ extension Engine {
     sessions[id]?.members += 1
     life.session = id
     life.record = survivor.record
+    enterSpace(&life, of: survivor.space)
     life.isRoot = survivor.session.root.pid == life.key.pid
     life.isAgentOnly = life.isRoot
     if life.isRoot { life.processClass = .inProcess }
@@ -89,6 +90,7 @@ extension Engine {
       guard let current = sessions[id], current.inner <= 0, current.lastLeft < lower else { continue }
       writeEpisodes(all: false, of: id)
       sessions[id] = nil
+      leftOpen = leftOpen.filter { $0.session != id }
       findings.append(.sessionEnded(id, wall(current.lastLeft)))
       guard current.session.relation == .nested, let parent = current.session.parent,
         var outer = sessions[parent]
@@ -163,10 +165,14 @@ extension Engine {
     if let record = life.record { return record }
     let record = ProcessRecord(
       id: nextProcess, session: session, key: life.key, parent: life.parentRecord, executable: life.executable,
-      processClass: life.processClass, started: wall(life.epochStarted))
+      processClass: life.processClass, started: wall(life.epochStarted), space: life.space)
     nextProcess += 1
     findings.append(.process(record))
-    _ = processes.update(pid) { $0.record = record.id }
+    if life.space == nil, life.died == nil { spaces[record.space] = 1 }
+    _ = processes.update(pid) { changed in
+      changed.record = record.id
+      if life.died == nil { changed.space = record.space }
+    }
     return record.id
   }
 }

@@ -37,6 +37,19 @@ public struct Engine {
   /// The last number each CPU gave to a message of the connector's.
   var sequences: [UInt32: UInt32] = [:]
   var acknowledgements = 0
+  /// What the batch, and the end of the one before, told of files' names.
+  var nameEvents = NameEvents()
+  /// What was created and nobody needs to know the names of.
+  var newborns = Newborns()
+  /// Ends of names whose directory may still be told.
+  var unplaced: [UnplacedEnding] = []
+  static let mostUnplaced = 65_536
+  /// How many processes share an address space, by the record that stands for it.
+  var spaces: [Int64: Int] = [:]
+  /// Address spaces of an earlier run, some of whose processes may not be known.
+  var uncountedSpaces: Set<Int64> = []
+  /// Files that sessions opened and have not closed, as far as it was written so.
+  var leftOpen: Set<SessionFile> = []
   var nextSession: Int64
   var nextProcess: Int64
   /// Processes of sessions of an earlier run of the service in this boot, by pid.
@@ -60,12 +73,12 @@ public struct Engine {
   /// Whether `observed` is the scan at the start of a run, before which nothing was seen.
   var isFirstScan = false
   var directoryEvents: [DirectoryEvent] = []
-  /// Nameless FAN_ATTRIB: somebody changed an inode's link count.
-  var linkCounts: Set<ProcessFile> = []
-  /// Files whose directory entry the same process created or deleted in this batch.
-  var named: Set<ProcessFile> = []
-  /// Where renames of this batch and the one before went, by process.
-  var renameTargets: [Int32: [RenameTarget]] = [:]
+  /// Files that sessions, or who may be of one, touched in the batch.
+  var touched: Set<FileIdentity> = []
+  /// Files that lost, in the batch, the only name they ever had.
+  var singles: Set<FileIdentity> = []
+  /// Files that may have lost their names to renames of the batch.
+  var replacedFiles: [NameEvents.Replaced] = []
   var findings: [Finding] = []
 
   /// What a batch brought.
@@ -165,6 +178,7 @@ public struct Engine {
     noteOverflow()
     noteTroubles()
     adoptObserved()
+    replacedFiles = nameEvents.replaced()
     learnDirectories(&oracle)
     nameExecutables(&oracle)
     replayLineage(source, &oracle)
@@ -175,6 +189,7 @@ public struct Engine {
       default: break
       }
     }
+    settleNames(&oracle)
     return finish(barriers: barriers, flush: flush || !barriers.isEmpty)
   }
 
@@ -199,13 +214,6 @@ public struct Engine {
     observed.removeAll(keepingCapacity: true)
     isFirstScan = false
     directoryEvents.removeAll(keepingCapacity: true)
-    linkCounts.removeAll(keepingCapacity: true)
-    named.removeAll(keepingCapacity: true)
-    // A rename comes before the loss of the replaced file's link, which may be read a batch later.
-    for (pid, targets) in renameTargets {
-      let kept = targets.filter { $0.batch == batchNumber }
-      renameTargets[pid] = kept.isEmpty ? nil : kept
-    }
     // Capture vouches for nothing before the marks were set.
     let from = max(batch.lower, run?.monotonic ?? 0)
     let covered = batch.emptied < from ? nil : Interval(from: wall(from), to: wall(batch.emptied))
@@ -301,16 +309,15 @@ struct FileSystemTable {
   func fileSystem(device: UInt64) -> UInt64? { byDevice[device] }
 }
 
-/// Where a rename went, and in which batch.
-struct RenameTarget {
-  var directory: DirectoryReference
-  var name: [UInt8]
-  var batch: UInt64
-}
-
 /// A process and a file.
 struct ProcessFile: Hashable {
   var pid: Int32
+  var identity: FileIdentity
+}
+
+/// A session and a file.
+struct SessionFile: Hashable {
+  var session: Int64
   var identity: FileIdentity
 }
 

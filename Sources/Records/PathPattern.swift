@@ -127,7 +127,7 @@ public struct PathPattern: Hashable, Sendable {
     }
   }
 
-  private static func match(
+  static func match(
     _ tokens: ArraySlice<Token>, _ bytes: ArraySlice<UInt8>, _ found: inout [String: [UInt8]]
   ) -> Bool {
     guard let head = tokens.first else { return bytes.isEmpty }

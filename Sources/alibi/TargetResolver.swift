@@ -63,7 +63,7 @@ enum TargetResolver {
     let place = Place(normal)
     question.otherNames = place.names.filter { $0 != normal }
     question.exists = status != nil
-    question.identities = place.names.compactMap { identity($0) }
+    question.bearers = place.names.compactMap { bearer($0) }
     question.fileSystems = place.fileSystems(beneath: isTree)
     question.obstacles = place.obstacles(beneath: isTree)
     if isTree, status != nil { followLinks(place, &question) { _ in true } }
@@ -75,8 +75,12 @@ enum TargetResolver {
     _ place: Place, _ question: inout ProofQuestion, _ matches: (RawPath) -> Bool
   ) {
     let found = LinkedFiles(beneath: place.names)
-    question.identities += found.paths.filter(matches).compactMap { identity($0) }
+    question.bearers += found.paths.filter(matches).compactMap { bearer($0) }
     if let why = found.incomplete { question.obstacles.append(why) }
+  }
+
+  private static func bearer(_ path: RawPath) -> ProofQuestion.Bearer? {
+    identity(path).map { ProofQuestion.Bearer(path: path, file: $0) }
   }
 
   private static func identity(_ path: RawPath) -> FileIdentity? {
