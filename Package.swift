@@ -80,6 +80,8 @@ let package = Package(
     .testTarget(name: "RecordsTests", dependencies: ["Records"], swiftSettings: strict),
     .testTarget(name: "DecodeTests", dependencies: ["Decode"], exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(name: "JournalTests", dependencies: ["Journal"], swiftSettings: strict),
-    .testTarget(name: "EvidenceTests", dependencies: ["Evidence", "Records"], swiftSettings: strict),
+    .testTarget(
+      name: "EvidenceTests",
+      dependencies: ["Evidence", "Records", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
   ]
 )

@@ -284,6 +284,7 @@ struct TargetSearch {
     guard question.fileSystems?.contains(access.identity.fileSystem) != false, !question.isAboutIdentity else {
       return nil
     }
+    if isTaken(by: access.identity) { return nil }
     if access.path == nil, couldBe(access.name) {
       // Another name of it may be the target's all the same.
       return "the path of \(access.name.map { "…/\($0)" } ?? access.identity.description) could not be told"
@@ -293,6 +294,21 @@ struct TargetSearch {
       return "\(access.identity) lost \(what) in a directory that could not be told"
     }
     return nil
+  }
+
+  /// Whether the target's name has been another file's since before the time asked about: a name is one file's at a
+  /// time, and a file's inode changes with its names.
+  private func isTaken(by file: FileIdentity) -> Bool {
+    guard case .file = question.target else { return false }
+    // The kernel's time of change lags by a tick.
+    let before = Timestamp(nanoseconds: max(question.time.from.nanoseconds, .min + 1_000_000_000) - 1_000_000_000)
+    return sights.allSatisfy { sight in
+      sight.way == .asked
+        && question.bearers.contains { bearer in
+          sight.matches(bearer.path) && !bearer.file.isSameFile(as: file)
+            && (bearer.unchangedSince ?? .distantFuture) < before
+        }
+    }
   }
 
   /// Whether a name in a directory that is not known could be the target's.

@@ -195,7 +195,9 @@ extension Engine {
         isOver: !operations.isDisjoint(with: Operations.qualifiers))
       return
     }
-    if isClose, !operations.isEmpty, !episode.access.operations.contains(.open) { noteClose(key.identity, in: key.session) }
+    if isClose, !operations.isEmpty, !episode.access.operations.contains(.open) {
+      noteClose(key.identity, in: key.session)
+    }
     episode.access.operations.formUnion(operations)
     episode.access.attribution = max(episode.access.attribution, attribution)
     if !isClose {

@@ -57,9 +57,10 @@ extension Engine {
         if newborns[target] != nil {
           _ = newborns.remove(target)
         } else {
-          write(
-            NameChange(
-              identity: target, from: name ?? RawPath(event.name), to: nil, kind: .directory, time: span))
+          place(
+            UnplacedEnding(
+              file: target, kind: .directory, directory: event.parent, name: event.name, isSure: true, time: span),
+            parent)
         }
       }
     }
@@ -88,11 +89,17 @@ extension Engine {
 
   /// What became of names in this batch, once everything in it has been attributed: a removal may come before an
   /// access in the queue and after it in truth.
-  mutating func settleNames(_ oracle: inout some Oracle) {
-    retryEndings(&oracle)
+  ///
+  /// - Parameter flush: whether somebody waits: then nothing may wait for what later batches tell.
+  mutating func settleNames(flush: Bool, _ oracle: inout some Oracle) {
+    let waiting = unplaced
+    unplaced.removeAll(keepingCapacity: true)
     for entry in nameEvents.entries { settle(entry, &oracle) }
     for replaced in replacedFiles { settle(replaced, &oracle) }
     for file in nameEvents.died { newborns.update(file) { $0.isDead = true } }
+    let all = waiting + unplaced
+    unplaced.removeAll(keepingCapacity: true)
+    for ending in all { retry(ending, flush: flush, &oracle) }
     replacedFiles.removeAll(keepingCapacity: true)
     touched.removeAll(keepingCapacity: true)
     singles.removeAll(keepingCapacity: true)
@@ -142,7 +149,9 @@ extension Engine {
     guard replaced.targets.count <= NameEvents.most else {
       return change(file, from: RawPath([]), to: nil, isSure: false)
     }
-    for target in replaced.targets { end(file, of: target.name, in: target.directory, isSure: replaced.isSure, &oracle) }
+    for target in replaced.targets {
+      end(file, of: target.name, in: target.directory, isSure: replaced.isSure, &oracle)
+    }
   }
 
   /// A file lost a name.
@@ -156,26 +165,51 @@ extension Engine {
       if newborn.isDead || nameEvents.died.contains(file) { return newborns.update(file) { $0.isDead = true } }
     }
     let found = paths(of: name, in: directory, &oracle)
-    if found.isEmpty, unplaced.count < Self.mostUnplaced {
-      unplaced.append(UnplacedEnding(file: file, directory: directory, name: name, isSure: isSure, time: span))
-    } else {
-      for place in found.isEmpty ? [RawPath(name)] : found { change(file, from: place, to: nil, isSure: isSure) }
+    if found.isEmpty, newborns[file]?.isSymbolicLink != false {
+      let kind: NameChange.Kind = newborns[file] == nil ? .file : .symbolicLink
+      place(
+        UnplacedEnding(file: file, kind: kind, directory: directory, name: name, isSure: isSure, time: span), nil)
     }
-    if newborns[file]?.isSymbolicLink == true {
-      newborns.update(file) { $0.isNameless = true }
+    // A newborn's changes wait as they are: few are ever written.
+    if found.isEmpty, newborns[file]?.isSymbolicLink == false {
+      change(file, from: RawPath(name), to: nil, isSure: isSure)
+    }
+    for place in found { change(file, from: place, to: nil, isSure: isSure) }
+    if newborns[file]?.isSymbolicLink == true { newborns.update(file) { $0.isNameless = true } }
+  }
+
+  /// Writes the end of a name, or waits for what tells the path of its directory: it may have gone after it.
+  private mutating func place(_ ending: UnplacedEnding, _ directory: RawPath?) {
+    if let directory {
+      write(
+        NameChange(
+          identity: ending.file, from: directory.appending(ending.name), to: nil, kind: ending.kind,
+          isSure: ending.isSure, time: ending.time))
+    } else if unplaced.count < Self.mostUnplaced {
+      unplaced.append(ending)
+    } else {
+      writeBare(ending)
     }
   }
 
-  /// Its directory may have gone after it, as the next batch tells; else the name alone is kept.
-  private mutating func retryEndings(_ oracle: inout some Oracle) {
-    let waiting = unplaced
-    unplaced.removeAll(keepingCapacity: true)
-    for ending in waiting {
-      let found = paths(of: ending.name, in: ending.directory, &oracle)
-      for place in found.isEmpty ? [RawPath(ending.name)] : found {
-        write(NameChange(identity: ending.file, from: place, to: nil, isSure: ending.isSure, time: ending.time))
-      }
+  private mutating func retry(_ ending: UnplacedEnding, flush: Bool, _ oracle: inout some Oracle) {
+    var ending = ending
+    ending.batchesLeft -= 1
+    if let directory = path(of: ending.directory, &oracle) {
+      place(ending, directory)
+    } else if flush || ending.batchesLeft == 0 {
+      writeBare(ending)
+    } else {
+      unplaced.append(ending)
     }
+  }
+
+  /// The name alone is kept, where its directory remains unknown.
+  private mutating func writeBare(_ ending: UnplacedEnding) {
+    write(
+      NameChange(
+        identity: ending.file, from: RawPath(ending.name), to: nil, kind: ending.kind, isSure: ending.isSure,
+        time: ending.time))
   }
 
   /// The paths that an entry of a directory had in the batch; its bare name where the directory cannot be told.
@@ -216,8 +250,10 @@ extension Engine {
 /// An end of a name in a directory whose path cannot be told yet.
 struct UnplacedEnding: Hashable {
   var file: FileIdentity
+  var kind: NameChange.Kind
   var directory: DirectoryReference
   var name: [UInt8]
   var isSure: Bool
   var time: Interval
+  var batchesLeft = DirectoryNames.patience
 }

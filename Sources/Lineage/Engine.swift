@@ -189,7 +189,7 @@ public struct Engine {
       default: break
       }
     }
-    settleNames(&oracle)
+    settleNames(flush: flush || !barriers.isEmpty, &oracle)
     return finish(barriers: barriers, flush: flush || !barriers.isEmpty)
   }
 

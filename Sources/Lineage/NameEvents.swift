@@ -58,7 +58,8 @@ struct NameEvents {
 
   mutating func note(_ entry: Entry, in batch: UInt64) {
     entries.append(entry)
-    if !entry.mask.isDisjoint(with: [.create, .delete]) {
+    // A birth changes no link count that anybody is told of.
+    if entry.mask.contains(.delete) || entry.mask.contains(.create) && !entry.mask.contains(.open) {
       named.insert(ProcessFile(pid: entry.pid, identity: entry.target))
     }
     guard entry.mask.contains(.rename), let to = entry.newParent else { return }
