@@ -7,6 +7,11 @@ extension Engine {
   /// What an event tells of names. Runs for everybody's events, so it copies only where something changed.
   mutating func gatherName(_ record: FanotifyRecord, in bytes: RawSpan) {
     let mask = record.mask
+    if !nameEvents.unopened.isEmpty, mask.contains(.open),
+      let target = record.target.flatMap({ identity($0, in: bytes) })
+    {
+      nameEvents.noteOpening(target)
+    }
     guard !mask.isDisjoint(with: [.create, .delete, .rename, .attribute, .deleteSelf]), record.pid != run?.ownPid
     else { return }
     guard let target = record.target.flatMap({ identity($0, in: bytes) }) else { return }
@@ -94,7 +99,8 @@ extension Engine {
   mutating func settleNames(flush: Bool, _ oracle: inout some Oracle) {
     let waiting = unplaced
     unplaced.removeAll(keepingCapacity: true)
-    for entry in nameEvents.entries { settle(entry, &oracle) }
+    for (entry, time) in nameEvents.late { settleLate(entry, time, &oracle) }
+    for entry in nameEvents.entries { settle(entry, flush: flush, &oracle) }
     for replaced in replacedFiles { settle(replaced, &oracle) }
     for file in nameEvents.died { newborns.update(file) { $0.isDead = true } }
     let all = waiting + unplaced
@@ -106,9 +112,9 @@ extension Engine {
     nameEvents.endBatch(batchNumber)
   }
 
-  private mutating func settle(_ entry: NameEvents.Entry, _ oracle: inout some Oracle) {
+  private mutating func settle(_ entry: NameEvents.Entry, flush: Bool, _ oracle: inout some Oracle) {
     let file = entry.target
-    if entry.mask.contains(.create) { settleCreation(entry, &oracle) }
+    if entry.mask.contains(.create) { settleCreation(entry, flush: flush, &oracle) }
     guard let parent = entry.parent else { return }
     if entry.mask.contains(.rename), let newParent = entry.newParent {
       let old = places(of: entry.name, in: parent, &oracle)
@@ -120,7 +126,9 @@ extension Engine {
     if entry.mask.contains(.delete) { end(file, of: entry.name, in: parent, isSure: true, &oracle) }
   }
 
-  private mutating func settleCreation(_ entry: NameEvents.Entry, _ oracle: inout some Oracle) {
+  private mutating func settleCreation(
+    _ entry: NameEvents.Entry, flush: Bool, _ oracle: inout some Oracle
+  ) {
     let file = entry.target
     guard !entry.mask.contains(.open), let parent = entry.parent else {
       if !touched.contains(file) { write(newborns.insert(file)) }
@@ -138,7 +146,21 @@ extension Engine {
       for place in places(of: entry.name, in: parent, &oracle) { change(file, from: nil, to: place) }
     } else {
       write(newborns.insert(file, isSymbolicLink: true))
-      for place in places(of: entry.name, in: parent, &oracle) { change(file, from: nil, to: place) }
+      if flush { writeLink(entry, at: span, &oracle) } else { nameEvents.wait(for: entry, since: span) }
+    }
+  }
+
+  /// What was created at the end of the batch before without being opened: a file, if it was opened since.
+  private mutating func settleLate(_ entry: NameEvents.Entry, _ time: Interval, _ oracle: inout some Oracle) {
+    guard !nameEvents.unopened.contains(entry.target) else { return writeLink(entry, at: time, &oracle) }
+    newborns.update(entry.target) { $0.isSymbolicLink = false }
+    if touched.contains(entry.target) { write(newborns.remove(entry.target)) }
+  }
+
+  private mutating func writeLink(_ entry: NameEvents.Entry, at time: Interval, _ oracle: inout some Oracle) {
+    guard let parent = entry.parent else { return }
+    for place in places(of: entry.name, in: parent, &oracle) {
+      write(NameChange(identity: entry.target, from: nil, to: place, kind: .symbolicLink, time: time))
     }
   }
 

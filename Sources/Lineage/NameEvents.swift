@@ -43,8 +43,13 @@ struct NameEvents {
   static let most = 4
 
   private(set) var entries: [Entry] = []
+  /// Files created without being opened; the opening may be read a batch later.
+  private(set) var unopened: Set<FileIdentity> = []
+  /// Those of the batch before, with their entries and times.
+  private(set) var late: [(entry: Entry, time: Interval)] = []
   /// Files that are gone with their last holder.
   private(set) var died: Set<FileIdentity> = []
+  private var waiting: [(entry: Entry, time: Interval)] = []
   /// Losses and gains of links of this batch, in order, with the place among `runs` of the renames before them.
   private var changes: [(file: ProcessFile, run: Int?)] = []
   /// Nameless FAN_ATTRIB: somebody changed a link count. Those of the batch before that nothing explained are kept,
@@ -82,6 +87,12 @@ struct NameEvents {
     changes.append((file, last))
   }
 
+  /// What was created at the end of the batch before was opened in this one: it is a file.
+  mutating func noteOpening(_ file: FileIdentity) { unopened.remove(file) }
+
+  /// Waits a batch for the opening of what was created.
+  mutating func wait(for entry: Entry, since time: Interval) { waiting.append((entry, time)) }
+
   mutating func noteDeath(_ file: FileIdentity) { died.insert(file) }
 
   /// Whether this batch, or the end of the one before, changed the file's link count.
@@ -112,6 +123,9 @@ struct NameEvents {
   }
 
   mutating func endBatch(_ batch: UInt64) {
+    late = waiting
+    unopened = Set(waiting.map(\.entry.target))
+    waiting.removeAll(keepingCapacity: true)
     entries.removeAll(keepingCapacity: true)
     died.removeAll(keepingCapacity: true)
     changes.removeAll(keepingCapacity: true)

@@ -292,6 +292,19 @@ struct NameTests {
     #expect(scene.engine.newborns[file(50)] == nil)
   }
 
+  @Test("what is created at the end of a batch and opened in the next is a file; what nobody opens stays a link")
+  func openedLater() throws {
+    var scene = try scene()
+    scene.event(0x100, 100, 12, "file", 50)
+    scene.event(0x100, 100, 12, "link", 51)
+    try scene.batch(flush: false)
+    scene.event(0x20 | 0x2 | 0x8, 100, 12, "file", 50)
+    remove(&scene, 100, "file", 50)
+    try scene.batch(flush: false)
+    #expect(scene.names.map(\.identity) == [file(51)])
+    #expect(scene.names.first?.kind == .symbolicLink && scene.names.first?.to == RawPath("/home/u/proj/link"))
+  }
+
   @Test("a full table forgets its older half, and tells what that was called")
   func bounded() throws {
     var newborns = Newborns()

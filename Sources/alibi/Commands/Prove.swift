@@ -34,7 +34,7 @@ struct Prove: ParsableCommand {
   @Option(name: .long, help: ArgumentHelp("Which operations count: read, write, exec, any.", valueName: "kind"))
   var op = "any"
 
-  @Flag(name: .long, help: "The target is a pattern.")
+  @Flag(name: .long, help: "The target is a pattern, of real paths: symbolic links within are not followed.")
   var glob = false
 
   @Flag(name: .long, help: "Accept a name that nothing is known to have borne.")
