@@ -99,7 +99,13 @@ extension Engine {
   mutating func settleNames(flush: Bool, _ oracle: inout some Oracle) {
     let waiting = unplaced
     unplaced.removeAll(keepingCapacity: true)
-    for (entry, time) in nameEvents.late { settleLate(entry, time, &oracle) }
+    for (entry, time, left) in nameEvents.late {
+      if flush || left == 0 || !nameEvents.unopened.contains(entry.target) {
+        settleLate(entry, time, &oracle)
+      } else {
+        nameEvents.wait(for: entry, since: time, left: left)
+      }
+    }
     for entry in nameEvents.entries { settle(entry, flush: flush, &oracle) }
     for replaced in replacedFiles { settle(replaced, &oracle) }
     for file in nameEvents.died { newborns.update(file) { $0.isDead = true } }
@@ -150,7 +156,7 @@ extension Engine {
     }
   }
 
-  /// What was created at the end of the batch before without being opened: a file, if it was opened since.
+  /// What was created in an earlier batch without being opened: a file, if it was opened since.
   private mutating func settleLate(_ entry: NameEvents.Entry, _ time: Interval, _ oracle: inout some Oracle) {
     guard !nameEvents.unopened.contains(entry.target) else { return writeLink(entry, at: time, &oracle) }
     newborns.update(entry.target) { $0.isSymbolicLink = false }

@@ -45,11 +45,13 @@ struct NameEvents {
   private(set) var entries: [Entry] = []
   /// Files created without being opened; the opening may be read a batch later.
   private(set) var unopened: Set<FileIdentity> = []
-  /// Those of the batch before, with their entries and times.
-  private(set) var late: [(entry: Entry, time: Interval)] = []
+  /// Those of the last batches, with their entries, their times and for how many batches more they wait: the reader of
+  /// the queue is woken by the creation, and may well be faster than the creator.
+  private(set) var late: [(entry: Entry, time: Interval, left: Int)] = []
+  static let patience = 4
   /// Files that are gone with their last holder.
   private(set) var died: Set<FileIdentity> = []
-  private var waiting: [(entry: Entry, time: Interval)] = []
+  private var waiting: [(entry: Entry, time: Interval, left: Int)] = []
   /// Losses and gains of links of this batch, in order, with the place among `runs` of the renames before them.
   private var changes: [(file: ProcessFile, run: Int?)] = []
   /// Nameless FAN_ATTRIB: somebody changed a link count. Those of the batch before that nothing explained are kept,
@@ -90,8 +92,10 @@ struct NameEvents {
   /// What was created at the end of the batch before was opened in this one: it is a file.
   mutating func noteOpening(_ file: FileIdentity) { unopened.remove(file) }
 
-  /// Waits a batch for the opening of what was created.
-  mutating func wait(for entry: Entry, since time: Interval) { waiting.append((entry, time)) }
+  /// Waits for the opening of what was created.
+  mutating func wait(for entry: Entry, since time: Interval, left: Int = patience) {
+    if left > 0 { waiting.append((entry, time, left - 1)) }
+  }
 
   mutating func noteDeath(_ file: FileIdentity) { died.insert(file) }
 
