@@ -86,6 +86,8 @@ let package = Package(
       name: "DecodeTests", dependencies: ["Decode", "FuzzTargets"], exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(name: "JournalTests", dependencies: ["Journal", "FuzzTargets"], swiftSettings: strict),
     .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Records"], swiftSettings: strict),
-    .testTarget(name: "EvidenceTests", dependencies: ["Evidence", "Records"], swiftSettings: strict),
+    .testTarget(
+      name: "EvidenceTests",
+      dependencies: ["Evidence", "Records", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
   ]
 )

@@ -115,6 +115,8 @@ public struct FanotifyMask: OptionSet, Hashable, Sendable, BitwiseCopyable {
   public static let create = FanotifyMask(rawValue: 0x100)
   /// FAN_DELETE
   public static let delete = FanotifyMask(rawValue: 0x200)
+  /// FAN_DELETE_SELF: the file is gone, its last name and its last holder with it
+  public static let deleteSelf = FanotifyMask(rawValue: 0x400)
   /// FAN_OPEN_EXEC
   public static let openExec = FanotifyMask(rawValue: 0x1000)
   /// FAN_Q_OVERFLOW: the queue was full, events were dropped
@@ -130,8 +132,8 @@ public struct FanotifyMask: OptionSet, Hashable, Sendable, BitwiseCopyable {
 
   /// Everything that a whole-file-system mark is set for.
   public static let files: FanotifyMask = [
-    .access, .modify, .attribute, .closeWrite, .closeNoWrite, .open, .create, .delete, .openExec, .rename,
-    .onDirectory,
+    .access, .modify, .attribute, .closeWrite, .closeNoWrite, .open, .create, .delete, .deleteSelf, .openExec,
+    .rename, .onDirectory,
   ]
   /// What a descriptor-mode mark is set for: the kernel reports directory entries by identity only.
   public static let descriptors: FanotifyMask = [

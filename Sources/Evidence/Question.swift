@@ -43,14 +43,31 @@ public struct ProofQuestion: Sendable {
     }
   }
 
+  /// A file that bears a name of the target's now.
+  public struct Bearer: Sendable, Hashable {
+    /// The name.
+    public var path: RawPath
+    /// Which file.
+    public var file: FileIdentity
+    /// Since when nothing of its inode has changed, its names included; nil where that cannot be told.
+    public var unchangedSince: Timestamp?
+
+    /// A bearer of these facts.
+    public init(path: RawPath, file: FileIdentity, unchangedSince: Timestamp? = nil) {
+      self.path = path
+      self.file = file
+      self.unchangedSince = unchangedSince
+    }
+  }
+
   /// What it is about.
   public var target: Target
   /// The same place by other names, as the running system tells: through symbolic links.
   public var otherNames: [RawPath] = []
   /// The same pattern with its fixed part told in other ways.
   public var otherPatterns: [PathPattern] = []
-  /// The files that bear the name now.
-  public var identities: [FileIdentity] = []
+  /// The files that bear the name now, or lie beneath the directory, and by which path.
+  public var bearers: [Bearer] = []
   /// Whether something bears the name now.
   public var exists = true
   /// The file systems on which the target lies; nil where that cannot be told.
@@ -65,6 +82,11 @@ public struct ProofQuestion: Sendable {
   public var kind = Operations.Kind.any
   /// Whether a name that nothing bore may be proven not accessed.
   public var acceptsAbsentName = false
+
+  /// Whether it is about one file, whatever its names.
+  var isAboutIdentity: Bool {
+    if case .identity = target { true } else { false }
+  }
 
   /// A question about any access of any session.
   public init(target: Target, time: Interval) {
@@ -130,6 +152,7 @@ public struct Verdict: Sendable {
     "content handed to the agent by a person or program (a pipe, paste, the editor's selection)",
     "copies of the content made by others or elsewhere",
     "metadata: stat, directory listings, extended attributes",
+    "what lies behind symbolic links within a directory or a pattern: records tell real paths",
     "other processes that a session asked to act for it (docker, cron, tmux, an ssh server)",
     "other hosts",
   ]

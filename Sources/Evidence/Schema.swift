@@ -4,6 +4,10 @@ internal import GRDB
 ///
 /// Paths are BLOBs: bytes as the kernel gave them. Times are nanoseconds since 1970 in UTC. Unsigned 64-bit
 /// numbers are stored by their bits. An empty path means that it could not be told.
+///
+/// `processes.space` is the record that stands for the process's address space, and `released` there the time at which
+/// the last process left it; NULL while anybody may share it. `accesses.closed` is when the session closed a file of
+/// which the access saw no close.
 enum Schema {
   static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
@@ -59,6 +63,27 @@ enum Schema {
             id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id), file_system INTEGER NOT NULL,
             device INTEGER NOT NULL, type TEXT NOT NULL, mount_point BLOB NOT NULL, mode TEXT,
             reason TEXT NOT NULL, since INTEGER NOT NULL);
+          """)
+    }
+    migrator.registerMigration("2 endings and holds") { db in
+      // SQLite cannot drop a NOT NULL: the table is made anew.
+      try db.execute(
+        sql: """
+          CREATE TABLE names_2 (
+            id INTEGER PRIMARY KEY, file_system INTEGER NOT NULL, inode INTEGER NOT NULL,
+            generation INTEGER NOT NULL, subvolume INTEGER NOT NULL, from_path BLOB, to_path BLOB,
+            kind INTEGER NOT NULL, is_sure INTEGER NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL);
+          INSERT INTO names_2 SELECT id, file_system, inode, generation, subvolume, from_path, to_path,
+            is_directory, 1, t0, t1 FROM names;
+          DROP TABLE names;
+          ALTER TABLE names_2 RENAME TO names;
+          CREATE INDEX names_from ON names(from_path);
+          CREATE INDEX names_to ON names(to_path);
+          CREATE INDEX names_identity ON names(file_system, inode);
+          CREATE INDEX names_directories ON names(t1) WHERE kind = 1;
+          ALTER TABLE processes ADD COLUMN space INTEGER;
+          ALTER TABLE processes ADD COLUMN released INTEGER;
+          ALTER TABLE accesses ADD COLUMN closed INTEGER;
           """)
     }
     // How far into the journal the run's records reach: where a recorder that continues begins to read.

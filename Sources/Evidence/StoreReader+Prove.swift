@@ -14,17 +14,10 @@ extension StoreReader {
       var verdict = Verdict(
         outcome: .notProven, accesses: [], possible: [], unattributed: [], gaps: gaps.missing, hazards: [],
         covered: gaps.covered, sessions: scope, names: search.description,
-        targetIsKnown: question.exists || !hits.isEmpty || search.isKnown)
+        targetIsKnown: question.exists || search.isKnown || hits.contains { $0.doubt == nil })
       try Self.sort(hits, question, into: &verdict, db)
-      verdict.hazards += try Self.unresolved(search, question, db)
       verdict.hazards += try Self.rottenRules(question, db)
-      if search.isCut {
-        verdict.hazards.append(
-          Verdict.Hazard(
-            kind: "names",
-            detail: "directories were renamed in that time, and not every name of the target can be followed",
-            time: nil))
-      }
+      verdict.hazards += Self.names(search)
       verdict.hazards += question.obstacles.map { Verdict.Hazard(kind: "names", detail: $0, time: nil) }
       if !verdict.targetIsKnown, !question.acceptsAbsentName {
         verdict.hazards.append(
@@ -42,54 +35,106 @@ extension StoreReader {
     }
   }
 
-  /// Every access of the target within the time, whosever it was.
-  private static func hits(_ search: TargetSearch, _ question: ProofQuestion, _ db: Database) throws -> [AccessRow] {
-    let (condition, arguments) = search.fileCondition
-    let rows = try Row.fetchAll(
-      db,
-      sql: accessQuery
-        + " WHERE a.t0 <= ? AND a.t1 >= ? AND a.file IN (SELECT id FROM files WHERE \(condition)) "
-        + "ORDER BY a.t0, a.id",
-      arguments: [question.time.to.nanoseconds, question.time.from.nanoseconds] + arguments)
-    return rows.map(AccessRow.init(row:)).filter { search.matches($0.access) }
+  /// Every access that the time touches and that is or could be of the target, whosever it was.
+  private static func hits(_ search: TargetSearch, _ question: ProofQuestion, _ db: Database) throws -> [Hit] {
+    let boots = try Boots(db)
+    var hits: [Hit] = []
+    for row in try candidates(search, question, db) {
+      var row = row
+      row.heldUntil = boots.end(of: row)
+      let isHeld = row.access.time.to <= question.time.to && (row.heldUntil ?? .distantPast) > question.time.from
+      guard row.access.time.overlaps(question.time) || isHeld else { continue }
+      let answer = search.matches(row.access)
+      let doubt = answer == .did ? nil : search.doubt(row.access)
+      if answer != .didNot || doubt != nil {
+        hits.append(Hit(row: row, isSure: answer == .did, isHeld: isHeld, doubt: answer == .didNot ? doubt : nil))
+      }
+    }
+    return hits.sorted { ($0.row.access.time.from, $0.row.id) < ($1.row.access.time.from, $1.row.id) }
+  }
+
+  /// Accesses in which every hit is, and more.
+  private static func candidates(
+    _ search: TargetSearch, _ question: ProofQuestion, _ db: Database
+  ) throws -> [AccessRow] {
+    let sql = accessQuery + " WHERE \(touches)"
+    guard let files = try search.fileNumbers(db) else {
+      return try Row.fetchAll(db, sql: sql, arguments: touching(question.time)).map(AccessRow.init(row:))
+    }
+    var found: [AccessRow] = []
+    // A statement has a bounded number of arguments.
+    for start in stride(from: 0, to: files.count, by: 500) {
+      let some = files[start..<min(start + 500, files.count)]
+      let marks = some.map { _ in "?" }.joined(separator: ",")
+      found += try Row.fetchAll(
+        db, sql: sql + " AND a.file IN (\(marks))", arguments: touching(question.time) + StatementArguments(some)
+      ).map(AccessRow.init(row:))
+    }
+    return found
+  }
+
+  /// An access that is or could be of the target.
+  private struct Hit {
+    var row: AccessRow
+    /// Whether it is sure that it is the target's.
+    var isSure: Bool
+    /// Whether the file was held in the time asked about.
+    var isHeld: Bool
+    /// Why it could be the target's though neither path nor file is known to be.
+    var doubt: String?
+
+    /// What it says about the operation asked about, in the time asked about.
+    func answer(_ question: ProofQuestion) -> Operations.Answer {
+      let operations = row.access.operations
+      let event = row.access.time.overlaps(question.time) ? operations.answer(question.kind) : .didNot
+      let held = isHeld ? operations.heldAnswer(question.kind) : .didNot
+      // Its events' true moment may lie outside the asked time: then it was not surely done in it.
+      let within: Operations.Answer = event == .did && !question.contains(row.access.time) ? .couldHave : event
+      if within == .did || held == .did { return .did }
+      return within == .couldHave || held == .couldHave ? .couldHave : .didNot
+    }
   }
 
   private static func sort(
-    _ hits: [AccessRow], _ question: ProofQuestion, into verdict: inout Verdict, _ db: Database
+    _ hits: [Hit], _ question: ProofQuestion, into verdict: inout Verdict, _ db: Database
   ) throws {
     let inScope = Set(try sessionsThatCount(question, db))
     let hosts = Set(verdict.sessions.map(\.id))
     let bearers: Set<String>
     if case .session(let key) = question.scope { bearers = try Self.bearers(of: key, db) } else { bearers = [] }
     for hit in hits {
-      let answer = hit.access.operations.answer(question.kind)
+      let row = hit.row
+      let answer = hit.answer(question)
       guard answer != .didNot else { continue }
-      guard let session = hit.access.session else {
-        verdict.unattributed.append(hit)
+      if let doubt = hit.doubt {
+        guard row.access.session.map(inScope.contains) != false else { continue }
+        verdict.hazards.append(
+          Verdict.Hazard(kind: "names", detail: "record \(row.id): \(doubt)", time: row.access.time))
+        continue
+      }
+      guard let session = row.access.session else {
+        verdict.unattributed.append(row)
         continue
       }
       guard inScope.contains(session) else {
-        try noteHosted(hit, by: session, hosts: hosts, into: &verdict, db)
+        try noteHosted(row, by: session, hosts: hosts, into: &verdict, db)
         continue
       }
-      if case .session(let key) = question.scope, let bearer = hit.session, bearers.contains(bearer),
-        hit.isLabelled, hit.conversation != key.lowercased()
+      if case .session(let key) = question.scope, let bearer = row.session, bearers.contains(bearer),
+        row.isLabelled, row.conversation != key.lowercased()
       {
         continue
       }
-      if hit.agent == Session.unknownExecutable {
+      if row.agent == Session.unknownExecutable {
         verdict.hazards.append(
           Verdict.Hazard(
             kind: "unknown-executable",
-            detail: "record \(hit.id): accessed by a process whose executable nobody can explain",
-            time: hit.access.time))
-      } else if !question.contains(hit.access.time) {
-        // Its true moment may lie outside the asked time: not proven, with the record shown.
-        verdict.possible.append(hit)
-      } else if answer == .did {
-        verdict.accesses.append(hit)
+            detail: "record \(row.id): accessed by a process whose executable nobody can explain",
+            time: row.access.time))
+      } else if answer == .did, hit.isSure {
+        verdict.accesses.append(row)
       } else {
-        verdict.possible.append(hit)
+        verdict.possible.append(row)
       }
     }
   }
@@ -203,26 +248,27 @@ extension StoreReader {
     return IntervalSet(parts)
   }
 
-  // MARK: - What could have been the target
+  // MARK: - What else is in the way
 
-  /// Accesses whose path could not be told, where it could have been the target's.
-  private static func unresolved(
-    _ search: TargetSearch, _ question: ProofQuestion, _ db: Database
-  ) throws -> [Verdict.Hazard] {
-    if case .identity = question.target { return [] }
-    let rows = try Row.fetchAll(
-      db, sql: accessQuery + " WHERE a.t0 <= ? AND a.t1 >= ? AND f.path = x'' ORDER BY a.t0, a.id",
-      arguments: [question.time.to.nanoseconds, question.time.from.nanoseconds])
-    return rows.map(AccessRow.init(row:)).compactMap { row in
-      // What lies on another file system is not the target.
-      guard question.fileSystems?.contains(row.access.identity.fileSystem) != false,
-        !search.matches(row.access), search.couldBe(row.access),
-        row.access.operations.answer(question.kind) != .didNot
-      else { return nil }
-      let what = row.access.name.map { "…/\($0)" } ?? row.access.identity.description
-      return Verdict.Hazard(
-        kind: "names", detail: "record \(row.id): the path of \(what) could not be told", time: row.access.time)
+  /// Why the target's names cannot all be told.
+  private static func names(_ search: TargetSearch) -> [Verdict.Hazard] {
+    var hazards: [Verdict.Hazard] = []
+    if search.isCut {
+      hazards.append(
+        Verdict.Hazard(
+          kind: "names",
+          detail: "directories were renamed in that time, and not every name of the target can be followed",
+          time: nil))
     }
+    for link in search.links.prefix(20) {
+      let verb = link.to == nil ? "went" : "came"
+      hazards.append(
+        Verdict.Hazard(
+          kind: "names",
+          detail: "what may be a symbolic link \(verb) at \(link.to ?? link.from ?? RawPath([])): what the path meant "
+            + "before cannot be told", time: link.time))
+    }
+    return hazards
   }
 
   /// Somebody whom the rules do not know wrote an agent's files: there may have been sessions nobody counted.

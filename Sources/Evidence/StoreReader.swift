@@ -89,6 +89,9 @@ public struct AccessRow: Sendable, Hashable {
   public var pid: Int32?
   /// What the process was for the session.
   public var processClass: ProcessClass?
+  /// Until when the file was held, mapped or open; in the distant future where no end is known. Nil where the access
+  /// was over with its last event.
+  public var heldUntil: Timestamp?
 }
 
 /// A run of the service.
@@ -281,13 +284,12 @@ extension StoreReader {
   }
 
   static let accessQuery = """
-    SELECT a.*, f.path, f.name, f.file_system, f.inode, f.generation, f.subvolume, s.key AS session_key, s.agent, \
+    SELECT a.*, q.released, s.ended AS session_ended, f.path, f.name, f.file_system, f.inode, f.generation, f.subvolume, s.key AS session_key, s.agent, \
     s.uid, s.login_uid, s.user_name, s.terminal, s.working_directory, s.project, p.executable, p.pid, p.class, \
     (SELECT c.conversation FROM conversations c WHERE c.session = a.session AND c.since <= a.t1 \
     ORDER BY c.since DESC LIMIT 1) AS conversation, \
     (SELECT c.conversation FROM conversations c WHERE c.session = a.session ORDER BY c.since LIMIT 1) AS first \
-    FROM accesses a JOIN files f ON f.id = a.file LEFT JOIN sessions s ON s.id = a.session \
-    LEFT JOIN processes p ON p.id = a.process
+    FROM accesses a JOIN files f ON f.id = a.file \(holders)
     """
 }
 
@@ -339,7 +341,7 @@ extension AccessRow {
         ).developer
       },
       project: row.path("project"), executable: row.path("executable"), pid: row["pid"],
-      processClass: (row["class"] as String?).flatMap { ProcessClass(rawValue: $0) })
+      processClass: (row["class"] as String?).flatMap { ProcessClass(rawValue: $0) }, heldUntil: row.heldUntil)
   }
 }
 

@@ -154,15 +154,15 @@ public final class StoreWriter: Sendable {
         let rows = try Row.fetchAll(
           db,
           sql: """
-            SELECT p.id AS record, p.pid, p.pid_started, s.* FROM processes p JOIN sessions s ON s.id = p.session \
-            WHERE p.ended IS NULL AND s.ended IS NULL AND s.boot_id = ? ORDER BY p.id
+            SELECT p.id AS record, p.space, p.pid, p.pid_started, s.* FROM processes p JOIN sessions s \
+            ON s.id = p.session WHERE p.ended IS NULL AND s.ended IS NULL AND s.boot_id = ? ORDER BY p.id
             """, arguments: [bootID])
         for row in rows {
           survivors.append(
             Survivor(
               key: ProcessKey(
                 pid: row["pid"], startedAt: UInt64(bitPattern: row["pid_started"]), provenance: .observed),
-              session: Session(row: row), record: row["record"]))
+              session: Session(row: row), record: row["record"], space: row["space"]))
         }
         return Inheritance(
           firstSession: (try Int64.fetchOne(db, sql: "SELECT max(id) FROM sessions") ?? 0) + 1,
@@ -238,29 +238,23 @@ public final class StoreWriter: Sendable {
     case .process(let process):
       try db.cachedStatement(
         sql: """
-          INSERT OR IGNORE INTO processes (id, session, pid, pid_started, provenance, parent, executable, class, started) \
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+          INSERT OR IGNORE INTO processes (id, session, pid, pid_started, provenance, parent, executable, class, started, \
+          space) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
           """
       ).execute(arguments: [
         process.id, process.session, process.key.pid, Int64(bitPattern: process.key.startedAt),
         process.key.provenance.rawValue, process.parent, Blob(process.executable.bytes),
-        process.processClass.rawValue, process.started.nanoseconds,
+        process.processClass.rawValue, process.started.nanoseconds, process.space,
       ])
     case .processEnded(let id, let time):
       try db.cachedStatement(sql: "UPDATE processes SET ended = ? WHERE id = ?")
         .execute(arguments: [time.nanoseconds, id])
+    case .released(let space, let time):
+      try db.cachedStatement(sql: "UPDATE processes SET released = ? WHERE id = ?")
+        .execute(arguments: [time.nanoseconds, space])
+    case .closed(let session, let identity, let time): try close(identity, in: session, at: time, db)
     case .access(let access): try write(access, db)
-    case .name(let change):
-      try db.cachedStatement(
-        sql: """
-          INSERT INTO names (file_system, inode, generation, subvolume, from_path, to_path, is_directory, t0, t1) \
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-          """
-      ).execute(
-        arguments: change.identity.arguments + [
-          change.from.map { Blob($0.bytes) }, Blob(change.to.bytes), change.isDirectory,
-          change.time.from.nanoseconds, change.time.to.nanoseconds,
-        ])
+    case .name(let change): try write(change, db)
     case .gap(let gap):
       try db.execute(
         sql: "INSERT INTO gaps (t0, t1, source, reason, file_system) VALUES (?, ?, ?, ?, ?)",
@@ -338,6 +332,32 @@ public final class StoreWriter: Sendable {
       access.session, access.process, try file(access, db), access.time.from.nanoseconds, access.time.to.nanoseconds,
       access.operations.rawValue, access.result, access.count, access.attribution.rawValue,
     ])
+  }
+
+  private func write(_ change: NameChange, _ db: Database) throws {
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO names (file_system, inode, generation, subvolume, from_path, to_path, kind, is_sure, t0, t1) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    ).execute(
+      arguments: change.identity.arguments + [
+        change.from.map { Blob($0.bytes) }, change.to.map { Blob($0.bytes) }, change.kind.rawValue, change.isSure,
+        change.time.from.nanoseconds, change.time.to.nanoseconds,
+      ])
+  }
+
+  /// Ends what the session's accesses of a file had been holding open.
+  private func close(_ identity: FileIdentity, in session: Int64, at time: Timestamp, _ db: Database) throws {
+    try db.cachedStatement(
+      sql: """
+        UPDATE accesses SET closed = ? WHERE session = ? AND closed IS NULL AND operations & ? = ? AND file IN \
+        (SELECT id FROM files WHERE file_system = ? AND inode = ? AND generation = ? AND subvolume = ?)
+        """
+    ).execute(
+      arguments: [
+        time.nanoseconds, session, Operations.qualifiers.union(.open).rawValue, Operations.open.rawValue,
+      ] + identity.arguments)
   }
 
   /// The number of a file under a name, new or not.

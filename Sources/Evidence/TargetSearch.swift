@@ -2,112 +2,202 @@ internal import GRDB
 internal import Records
 
 /// What a question is about, followed through everything that is known of names.
+///
+/// A path is asked about, but files are accessed, under whatever name. A file is of the target when it bore the name at
+/// some moment of the time asked about; it may have been accessed within that time under another. Who bore the name is
+/// told by who bears it now and by how others' bearing ended, also after that time.
 struct TargetSearch {
   private let question: ProofQuestion
-  /// Paths that name the target; for a tree, everything beneath them too.
-  private(set) var names: [RawPath] = []
-  private(set) var identities: Set<FileIdentity>
+  private(set) var sights: [Sight] = []
+  /// Files that bore the name.
+  private(set) var files = FileSet()
+  /// Files of which it is not sure that they did.
+  private(set) var doubtful = FileSet()
+  /// Files that lost a name which cannot be told, and what is known of it.
+  private var untold: [(file: FileIdentity, name: RawPath)] = []
   /// Whether any record knows the name.
   private(set) var isKnown = false
   /// Whether there were more names than are followed.
   private(set) var isCut = false
-  private let isTree: Bool
-  private let patterns: [PathPattern]
+  /// Symbolic links that came or went on the way to the target since the time asked about began.
+  private(set) var links: [NameChange] = []
+
+  /// When directories were moved to a place.
+  private var moves: [RawPath: [Interval]] = [:]
+
+  /// As many places as are followed.
+  private static let most = 1024
 
   init(_ question: ProofQuestion) {
     self.question = question
-    identities = Set(question.identities)
-    if case .glob(let pattern) = question.target {
-      patterns = [pattern] + question.otherPatterns
-    } else {
-      patterns = []
-    }
+    let asked: [Sight.Form]
     switch question.target {
-    case .file(let path):
-      names = [path] + question.otherNames
-      isTree = false
-    case .tree(let path):
-      names = [path.lexicallyNormal ?? path] + question.otherNames
-      isTree = true
-    case .glob: isTree = false
+    case .file(let path): asked = ([path] + question.otherNames).map { .file($0) }
+    case .tree(let path): asked = ([path.lexicallyNormal ?? path] + question.otherNames).map { .tree($0) }
+    case .glob(let pattern):
+      asked = ([pattern] + question.otherPatterns).map { .pattern(PathPattern.Progress($0), beneath: RawPath("/")) }
     case .identity(let identity):
-      identities.insert(identity)
-      isTree = false
+      asked = []
+      files.insert(identity)
     }
+    sights = asked.map { Sight(form: $0, way: .asked, window: question.time) }
   }
 
   /// The names and identities, in words.
   var description: [String] {
-    names.map { isTree && $0.bytes != [0x2f] ? $0.description + "/" : $0.description }
-      + identities.map(\.description).sorted()
+    sights.compactMap { sight -> String? in
+      switch sight.form {
+      case .file(let path): path.description
+      case .tree(let path): path.bytes == [0x2f] ? path.description : path.description + "/"
+      case .pattern(_, let directory):
+        sight.way == .asked ? nil : directory.description + "/… (moved)"
+      }
+    } + files.identities.map(\.description).sorted()
   }
 
-  /// Extends the target by every rename and link, of it or of a directory above it, that any process made.
-  ///
-  /// A file counts when it bore the name at some time of the interval; so renames before it count only as far as
-  /// they brought a file to the name.
+  /// Extends the target by every rename, link and removal, of it or of a directory above it, that anybody made.
   mutating func follow(_ db: Database) throws {
     if case .identity = question.target { return }
-    var next = 0
-    var directories: [(from: RawPath, to: RawPath)] = []
-    for row in try Row.fetchAll(
-      db, sql: "SELECT * FROM names WHERE is_directory AND t1 >= ? AND t0 <= ?", arguments: times)
-    {
-      if let from = row.path("from_path"), let to = row.path("to_path") { directories.append((from, to)) }
+    try followDirectories(db)
+    try followFiles(db)
+    try findLinks(db)
+  }
+
+  // MARK: - Directories
+
+  private mutating func followDirectories(_ db: Database) throws {
+    let rows = try Row.fetchAll(
+      db, sql: "SELECT * FROM names WHERE kind = 1 AND t1 >= ? ORDER BY t0, id",
+      arguments: [question.time.from.nanoseconds])
+    let changes = rows.map { NameRow(row: $0).change }
+    for change in changes {
+      if let to = change.to { moves[to, default: []].append(change.time) }
+      if change.to == nil, let from = change.from, sights.contains(where: { $0.matches(from) }) { isKnown = true }
     }
-    while next < names.count, names.count < 256 {
-      let name = names[next]
+    var next = 0
+    while next < sights.count, sights.count < Self.most {
+      let sight = sights[next]
       next += 1
-      for (from, to) in directories {
-        for (old, new) in [(from, to), (to, from)] {
-          if name.isAtOrBeneath(old) { add(RawPath(new.bytes + name.bytes[old.bytes.count...])) }
-          // A directory beneath a tree came from, or went, elsewhere.
-          if isTree, old.isAtOrBeneath(name) { add(new) }
+      for move in changes {
+        guard let from = move.from, let to = move.to else { continue }
+        guard from.isAbsolute, to.isAbsolute else {
+          // It went where nobody can tell, or came from there: what could have been beneath it is lost.
+          for known in [from, to] where known.isAbsolute && sight.form.moved(from: known, to: known) != nil {
+            isCut = true
+          }
+          continue
+        }
+        if sight.way != .back, move.time.to >= sight.window.from, let form = sight.form.moved(from: from, to: to) {
+          add(Sight(form: form, way: .onward, window: move.time))
+        }
+        if sight.way != .onward, move.time.from <= sight.window.to, let form = sight.form.moved(from: to, to: from) {
+          add(Sight(form: form, way: .back, window: move.time))
         }
       }
-      try followFiles(name, db)
     }
-    if !patterns.isEmpty {
-      for row in try Row.fetchAll(
-        db, sql: "SELECT * FROM names WHERE NOT is_directory AND t1 >= ? AND t0 <= ?", arguments: times)
-      where patterns.contains(where: { pattern in
-        row.path("from_path").map(pattern.matches) == true || row.path("to_path").map(pattern.matches) == true
-      }) {
-        identities.insert(row.identity)
-      }
-      // A moved directory may have moved what matches out of the pattern's sight.
-      isCut = isCut || !directories.isEmpty
-    }
-    isCut = isCut || next < names.count
+    isCut = isCut || next < sights.count
   }
 
-  private var times: StatementArguments { [question.time.from.nanoseconds, question.time.to.nanoseconds] }
-
-  private mutating func add(_ name: RawPath) {
-    if !names.contains(name) { names.append(name) }
-  }
-
-  private mutating func followFiles(_ name: RawPath, _ db: Database) throws {
-    for column in ["from_path", "to_path"] {
-      let (condition, arguments) = Self.condition(column, name, isTree: isTree)
-      let rows = try Row.fetchAll(
-        db, sql: "SELECT * FROM names WHERE NOT is_directory AND \(condition) AND t0 <= ? ORDER BY t0 DESC",
-        arguments: arguments + [question.time.to.nanoseconds])
-      var seen: Set<RawPath> = []
-      for row in rows {
-        isKnown = true
-        let isBefore = row.span.to < question.time.from
-        if column == "from_path", isBefore { continue }
-        // Of those that came to a name before the interval, the last one bore it when the interval began.
-        if isBefore, let to = row.path("to_path"), !seen.insert(to).inserted { continue }
-        identities.insert(row.identity)
+  private mutating func add(_ sight: Sight) {
+    for known in sights where known.form.includes(sight.form) && (known.way == sight.way || known.way == .asked) {
+      switch sight.way {
+      case .asked: return
+      case .onward: if known.window.from <= sight.window.from { return }
+      case .back: if known.window.to >= sight.window.to { return }
       }
     }
+    sights.append(sight)
   }
 
-  private static func condition(
-    _ column: String, _ name: RawPath, isTree: Bool
-  ) -> (String, StatementArguments) {
+  // MARK: - Files
+
+  /// Only a file that was accessed in that time matters, so the search begins with these.
+  private mutating func followFiles(_ db: Database) throws {
+    var bearings: [FileIdentity: [RawPath: Bearing]] = [:]
+    let rows = try Row.fetchAll(
+      db,
+      sql: """
+        SELECT n.* FROM (SELECT DISTINCT f.file_system, f.inode, f.subvolume FROM accesses a \
+        JOIN files f ON f.id = a.file \(StoreReader.holders) WHERE \(StoreReader.touches)) x \
+        CROSS JOIN names n ON n.file_system = x.file_system AND n.inode = x.inode AND n.subvolume = x.subvolume \
+        WHERE n.kind <> 1 ORDER BY n.id
+        """, arguments: StoreReader.touching(question.time))
+    for row in rows {
+      let change = NameRow(row: row).change
+      if let from = change.from {
+        if from.isAbsolute {
+          bearings[change.identity, default: [:]][from, default: Bearing()].note(change, isArrival: false)
+        } else if change.time.to >= question.time.from {
+          untold.append((change.identity, from))
+        }
+      }
+      if let to = change.to {
+        if to.isAbsolute {
+          bearings[change.identity, default: [:]][to, default: Bearing()].note(change, isArrival: true)
+        } else if change.time.from <= question.time.to {
+          untold.append((change.identity, to))
+        }
+      }
+    }
+    for bearer in question.bearers {
+      bearings[bearer.file, default: [:]][bearer.path, default: Bearing()].noteBearer()
+    }
+    for (file, names) in bearings {
+      for path in names.keys {
+        var above = path.parent
+        while let directory = above {
+          for time in moves[directory] ?? [] { bearings[file]?[path]?.noteMove(time) }
+          above = directory.parent
+        }
+      }
+    }
+    for sight in sights { collect(sight, bearings) }
+    for bearer in question.bearers where !sights.contains(where: { $0.matches(bearer.path) }) {
+      // The running system says that it is of the target, by a name that no record would use.
+      files.insert(bearer.file)
+    }
+    try askIfKnown(db)
+  }
+
+  private mutating func collect(_ sight: Sight, _ bearings: [FileIdentity: [RawPath: Bearing]]) {
+    var arrivals: [RawPath: Timestamp] = [:]
+    var found: [(FileIdentity, RawPath, Bearing)] = []
+    for (file, names) in bearings {
+      for (path, bearing) in names where sight.matches(path) {
+        found.append((file, path, bearing))
+        if let last = bearing.arrival(before: sight.window.from) {
+          arrivals[path] = max(arrivals[path] ?? .distantPast, last.from)
+        }
+      }
+    }
+    for (file, path, bearing) in found {
+      switch bearing.bore(in: sight.window, taken: arrivals[path]) {
+      case .didNot: continue
+      case .mayHave: doubtful.insert(file)
+      case .did: files.insert(file)
+      }
+    }
+  }
+
+  /// Whether the name is one that something ever bore.
+  private mutating func askIfKnown(_ db: Database) throws {
+    for sight in sights {
+      if isKnown { return }
+      switch sight.form {
+      case .pattern: continue
+      case .file(let path), .tree(let path):
+        for column in ["from_path", "to_path"] {
+          let (condition, arguments) = Self.condition(column, path, isTree: sight.form == .tree(path))
+          isKnown =
+            try isKnown
+            || Bool.fetchOne(
+              db, sql: "SELECT EXISTS (SELECT 1 FROM names WHERE \(condition))", arguments: arguments) == true
+        }
+      }
+    }
+  }
+
+  static func condition(_ column: String, _ name: RawPath, isTree: Bool) -> (String, StatementArguments) {
     guard isTree else { return ("\(column) = ?", [Blob(name.bytes)]) }
     let prefix = name.bytes == [0x2f] ? name.bytes : name.bytes + [0x2f]
     // `0` follows `/`: the range holds exactly what begins with the prefix.
@@ -117,34 +207,113 @@ struct TargetSearch {
     )
   }
 
-  /// A WHERE clause over `files` that lets through every match, and for a glob more.
-  var fileCondition: (String, StatementArguments) {
-    if case .glob = question.target { return ("1", []) }
-    var parts: [String] = []
-    var arguments: StatementArguments = []
-    for name in names {
-      let (condition, more) = Self.condition("path", name, isTree: isTree)
-      parts.append(condition)
-      arguments += more
+  // MARK: - Symbolic links
+
+  /// A path is followed through symbolic links as they are now. Where one came or went since the time asked about
+  /// began, what the path meant before cannot be told.
+  ///
+  /// What bears the name of a directory on the way and is no directory can only have been a symbolic link. Of the last
+  /// component only those are known that were seen to be created.
+  private mutating func findLinks(_ db: Database) throws {
+    var seen: Set<RawPath> = []
+    for sight in sights where sight.way == .asked {
+      var above: RawPath?
+      switch sight.form {
+      case .file(let path):
+        try findLinks(at: path, " AND kind = 2", db)
+        above = path.parent
+      case .tree(let path): above = path
+      case .pattern(let progress, _): above = progress.fixedDirectory
+      }
+      while let path = above, seen.insert(path).inserted {
+        try findLinks(at: path, " AND kind <> 1", db)
+        above = path.parent
+      }
     }
-    for identity in identities {
-      parts.append("(file_system = ? AND inode = ? AND generation IN (?, 0) AND subvolume = ?)")
-      arguments += identity.arguments
-    }
-    return (parts.isEmpty ? "0" : parts.joined(separator: " OR "), arguments)
   }
 
-  /// Whether an access is of the target.
-  func matches(_ access: Access) -> Bool {
-    if identities.contains(where: { $0.isSameFile(as: access.identity) }) { return true }
-    guard let path = access.path else { return false }
-    if !patterns.isEmpty { return patterns.contains { $0.matches(path) } }
-    return names.contains { isTree ? path.isAtOrBeneath($0) : path == $0 }
+  private mutating func findLinks(at path: RawPath, _ condition: String, _ db: Database) throws {
+    links += try Row.fetchAll(
+      db, sql: "SELECT * FROM names WHERE (from_path = ? OR to_path = ?) AND t1 >= ?\(condition) ORDER BY id LIMIT 1",
+      arguments: [Blob(path.bytes), Blob(path.bytes), question.time.from.nanoseconds]
+    ).map { NameRow(row: $0).change }
   }
 
-  /// Whether an access whose path is not known could be of the target.
-  func couldBe(_ access: Access) -> Bool {
-    guard let name = access.name else { return true }
+  // MARK: - Accesses
+
+  /// The numbers of all files that may match, or whose name could be the target's; nil where that is no fewer to look
+  /// through.
+  func fileNumbers(_ db: Database) throws -> [Int64]? {
+    if case .glob = question.target { return nil }
+    var numbers = Set(
+      try Int64.fetchAll(
+        db, sql: "SELECT id FROM files WHERE path = x'' AND NOT ?", arguments: [question.isAboutIdentity]))
+    for sight in sights {
+      let condition: (String, StatementArguments)
+      switch sight.form {
+      case .file(let path): condition = Self.condition("path", path, isTree: false)
+      case .tree(let path): condition = Self.condition("path", path, isTree: true)
+      case .pattern: return nil
+      }
+      numbers.formUnion(
+        try Int64.fetchAll(db, sql: "SELECT id FROM files WHERE \(condition.0)", arguments: condition.1))
+    }
+    let statement = try db.cachedStatement(
+      sql: "SELECT id FROM files WHERE file_system = ? AND inode = ? AND subvolume = ?")
+    for file in files.identities + doubtful.identities + untold.map(\.file) {
+      numbers.formUnion(
+        try Int64.fetchAll(
+          statement,
+          arguments: [
+            Int64(bitPattern: file.fileSystem), Int64(bitPattern: file.inode), Int64(bitPattern: file.subvolume),
+          ]))
+    }
+    return numbers.sorted()
+  }
+
+  /// Whether an access is of the target, and whether that is sure.
+  func matches(_ access: Access) -> Bearing.Answer {
+    if files.contains(access.identity) { return .did }
+    if let path = access.path, sights.contains(where: { $0.matches(path) }) { return .did }
+    return doubtful.contains(access.identity) ? .mayHave : .didNot
+  }
+
+  /// Why an access could be of the target though neither its path nor its file is; nil where it could not.
+  func doubt(_ access: Access) -> String? {
+    // What lies on another file system is not the target; an identity has no name to be in doubt of.
+    guard question.fileSystems?.contains(access.identity.fileSystem) != false, !question.isAboutIdentity else {
+      return nil
+    }
+    if isTaken(by: access.identity) { return nil }
+    if access.path == nil, couldBe(access.name) {
+      // Another name of it may be the target's all the same.
+      return "the path of \(access.name.map { "…/\($0)" } ?? access.identity.description) could not be told"
+    }
+    for (file, name) in untold where file.isSameFile(as: access.identity) && couldBe(name) {
+      let what = name.bytes.isEmpty ? "a name" : "the name …/\(name)"
+      return "\(access.identity) lost \(what) in a directory that could not be told"
+    }
+    return nil
+  }
+
+  /// Whether the target's name has been another file's since before the time asked about: a name is one file's at a
+  /// time, and a file's inode changes with its names.
+  private func isTaken(by file: FileIdentity) -> Bool {
+    guard case .file = question.target else { return false }
+    // The kernel's time of change lags by a tick.
+    let before = Timestamp(nanoseconds: max(question.time.from.nanoseconds, .min + 1_000_000_000) - 1_000_000_000)
+    return sights.allSatisfy { sight in
+      sight.way == .asked
+        && question.bearers.contains { bearer in
+          sight.matches(bearer.path) && !bearer.file.isSameFile(as: file)
+            && (bearer.unchangedSince ?? .distantFuture) < before
+        }
+    }
+  }
+
+  /// Whether a name in a directory that is not known could be the target's.
+  private func couldBe(_ name: RawPath?) -> Bool {
+    guard let name, !name.bytes.isEmpty else { return true }
     switch question.target {
     case .tree: return true
     case .glob(let pattern):
@@ -152,8 +321,11 @@ struct TargetSearch {
       guard let last = pattern.source.split(separator: "/").last, last != "**",
         let tail = try? PathPattern("**/" + last)
       else { return true }
-      return tail.matches(RawPath("/").appending(name.bytes))
-    default: return names.contains { $0.lastComponent.elementsEqual(name.bytes) }
+      return tail.matches(RawPath("/").appending(name.lastComponent))
+    default:
+      return sights.contains { sight in
+        if case .file(let path) = sight.form { path.lastComponent.elementsEqual(name.lastComponent) } else { true }
+      }
     }
   }
 }

@@ -122,6 +122,14 @@ struct Archive {
     if isReading { values = Dictionary(pairs, uniquingKeysWith: { $1 }) }
   }
 
+  mutating func set<T: Hashable>(
+    _ values: inout Set<T>, _ blank: T, _ exchange: (inout Archive, inout T) throws(JournalError) -> Void
+  ) throws(JournalError) {
+    var all = isReading ? [] : Array(values)
+    try list(&all, blank, exchange)
+    if isReading { values = Set(all) }
+  }
+
   private mutating func next<T: FixedWidthInteger>() throws(JournalError) -> T {
     guard let value = try reader?.integer(T.self) else { throw fault }
     return value
@@ -181,6 +189,19 @@ extension ProcessKey: Archived {
     try archive(&pid)
     try archive(&startedAt)
     try archive(&provenance)
+  }
+}
+
+extension NameChange: Archived {
+  static var blank: NameChange { NameChange(identity: .blank, from: nil, to: nil, time: .blank) }
+
+  mutating func exchange(_ archive: inout Archive) throws(JournalError) {
+    try archive(&identity)
+    try archive.optional(&from)
+    try archive.optional(&to)
+    try archive(&kind)
+    try archive(&isSure)
+    try archive(&time)
   }
 }
 

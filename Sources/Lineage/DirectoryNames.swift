@@ -19,6 +19,28 @@ struct DirectoryNames {
   /// Directories that could not be told in the batch at hand: not asked for twice.
   private(set) var gone: Set<FileIdentity> = []
 
+  /// Where directories were that are removed in the batch at hand, or were in one of the last: those above them may be
+  /// gone, too, when they are asked for, and their removal be read later.
+  private var removals: [FileIdentity: Removal] = [:]
+
+  /// Where a directory was when it was removed.
+  struct Removal {
+    var parent: DirectoryReference
+    var name: [UInt8]
+    var batchesLeft = DirectoryNames.patience
+  }
+
+  /// For how many batches the removal of a directory above is waited for.
+  static let patience = 8
+
+  mutating func noteRemoval(of directory: FileIdentity, called name: [UInt8], in parent: DirectoryReference) {
+    // Nothing is its own parent; what says so must not be followed.
+    if parent.identity != directory { removals[directory] = Removal(parent: parent, name: name) }
+  }
+
+  /// Where it was, if it was removed lately.
+  func removal(of directory: FileIdentity) -> Removal? { removals[directory] }
+
   mutating func noteGone(_ directory: FileIdentity) {
     gone.insert(directory)
   }
@@ -73,6 +95,11 @@ struct DirectoryNames {
     }
   }
 
+  /// A directory went where nobody can tell: nothing beneath is sure any more.
+  mutating func forget(beneath directory: RawPath?) {
+    paths = directory.map { gone in paths.filter { !$0.value.isAtOrBeneath(gone) } } ?? [:]
+  }
+
   /// Events of the batch may still refer to it; it is forgotten when the batch ends.
   mutating func delete(_ directory: FileIdentity) {
     deleted.append(directory)
@@ -106,6 +133,12 @@ struct DirectoryNames {
     for directory in deleted { paths[directory] = nil }
     deleted.removeAll(keepingCapacity: true)
     gone.removeAll(keepingCapacity: true)
+    guard !removals.isEmpty else { return }
+    removals = removals.compactMapValues { removal in
+      var removal = removal
+      removal.batchesLeft -= 1
+      return removal.batchesLeft > 0 ? removal : nil
+    }
   }
 }
 
@@ -120,5 +153,12 @@ extension DirectoryNames: Archived {
       try archive(&path)
     }
     if archive.isReading { for (identity, path) in young { learn(identity, path) } }
+    try archive.table(&removals, .blank, Removal(parent: .blank, name: [])) {
+      (archive, identity, removal) throws(JournalError) in
+      try archive(&identity)
+      try archive(&removal.parent)
+      try archive(&removal.name)
+      try archive(&removal.batchesLeft)
+    }
   }
 }

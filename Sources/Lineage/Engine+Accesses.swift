@@ -49,13 +49,10 @@ extension Engine {
     }
   }
 
-  /// Nobody's access is kept; only what changes names, and what shows that the rules have rotted.
+  /// Nobody's access is kept; only what shows that the rules have rotted.
   private mutating func bystander(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
     let mask = record.mask
     if mask.contains(.onDirectory) { return }
-    if mask.contains(.rename) || mask.contains(.create) {
-      noteName(record, bytes, &oracle)
-    }
     if !mask.isDisjoint(with: [.modify, .create]), let directory = record.directory, !record.name.isEmpty,
       rules.mayBeSessionFile(name: Span(_bytes: bytes.extracting(record.name)), pid: record.pid)
     {
@@ -71,7 +68,6 @@ extension Engine {
     if mask.contains(.open), mask.isDisjoint(with: [.modify, .create]) { interpret(record, bytes, &oracle) }
     let (owners, isUnattributed) = owners(of: record.pid)
     if owners.isEmpty, !isUnattributed { return bystander(record, bytes, &oracle) }
-    if mask.contains(.rename) || mask.contains(.create) { noteName(record, bytes, &oracle) }
     guard let target = record.target.flatMap({ identity($0, in: bytes) }) else {
       // Of which file cannot be told, so it may be any.
       findings.append(
@@ -80,13 +76,10 @@ extension Engine {
     }
     let name = bytes.copy(record.name)
     let directory = record.directory.flatMap { reference($0, in: bytes) }
-    if record.directory == nil, linkCounts.contains(ProcessFile(pid: record.pid, identity: target)),
-      mask.isDisjoint(with: [.open, .modify, .access])
-    {
+    if record.directory == nil, mask.contains(.attribute), mask.isDisjoint(with: [.open, .modify, .access]) {
       // A link count changed, which the event that changed it tells better; but for a file that a rename
       // replaced this is the only event.
-      if !named.contains(ProcessFile(pid: record.pid, identity: target)) { overwrite(target, by: record.pid, &oracle) }
-      return
+      return overwrite(ProcessFile(pid: record.pid, identity: target), &oracle)
     }
     let places = directory.map { paths(of: name, in: $0, &oracle) } ?? []
     if !mask.isDisjoint(with: [.modify, .create]) {
@@ -105,15 +98,15 @@ extension Engine {
   }
 
   /// A rename of the same process took this file's name away: to which name it had, the rename's target tells.
-  private mutating func overwrite(_ identity: FileIdentity, by pid: Int32, _ oracle: inout some Oracle) {
-    let places = (renameTargets[pid] ?? []).flatMap { paths(of: $0.name, in: $0.directory, &oracle) }
-    guard let name = places.first?.lastComponent else { return }
-    enter(pid, identity, places: places, name: Array(name), operations: [.delete])
+  private mutating func overwrite(_ file: ProcessFile, _ oracle: inout some Oracle) {
+    guard !nameEvents.isNamed(file), let replaced = replacedFiles.first(where: { $0.file == file }) else { return }
+    let places = replaced.targets.flatMap { paths(of: $0.name, in: $0.directory, &oracle) }
+    enter(file.pid, file.identity, places: places, name: replaced.targets[0].name, operations: [.delete])
   }
 
   private func isLink(_ record: FanotifyRecord, _ target: FileIdentity) -> Bool {
     record.mask.contains(.create) && !record.mask.contains(.open)
-      && linkCounts.contains(ProcessFile(pid: record.pid, identity: target))
+      && nameEvents.hasCount(ProcessFile(pid: record.pid, identity: target))
   }
 
   mutating func attribute(_ event: DescriptorEvent) {
@@ -162,11 +155,12 @@ extension Engine {
 
   // MARK: - Episodes
 
-  private mutating func enter(
+  mutating func enter(
     _ pid: Int32, _ identity: FileIdentity, places: [RawPath], name: [UInt8], operations: Operations,
     time: UInt64? = nil
   ) {
     let (owners, isUnattributed) = owners(of: pid)
+    if !owners.isEmpty || isUnattributed { touch(identity) }
     // Where two lives of the pid overlap the batch, the earlier one bounds the time.
     let key = processes.lives(pid).first?.key ?? ProcessKey(pid: pid, startedAt: 0, provenance: .unknown)
     // Several paths within one batch: it counts under each.
@@ -193,9 +187,16 @@ extension Engine {
     let since = time ?? min(max(batch.lower, key.startedAt), batch.upper)
     let time = time.map { Interval(from: wall($0), to: wall($0)) } ?? Interval(from: wall(since), to: span.to)
     let isClose = operations.isSubset(of: Operations.qualifiers)
+    if let other = episodes[key], operations.contains(.mapped), let record, other.access.process != record {
+      // Another program of the same process: what it maps is held for another time.
+      write(key, other)
+    }
     guard var episode = episodes[key] else {
       // A CLOSE alone is no access (HAZARDS A19).
-      if isClose { return }
+      if isClose {
+        if !operations.isEmpty { noteClose(key.identity, in: key.session) }
+        return
+      }
       let access = Access(
         session: key.session, process: record, path: key.path, name: name.isEmpty ? nil : RawPath(name),
         identity: key.identity, operations: operations, result: 0, time: time, count: 1, attribution: attribution)
@@ -204,6 +205,9 @@ extension Engine {
         access: access, since: since, began: batch.upper, last: batch.upper,
         isOver: !operations.isDisjoint(with: Operations.qualifiers))
       return
+    }
+    if isClose, !operations.isEmpty, !episode.access.operations.contains(.open) {
+      noteClose(key.identity, in: key.session)
     }
     episode.access.operations.formUnion(operations)
     episode.access.attribution = max(episode.access.attribution, attribution)
@@ -237,54 +241,17 @@ extension Engine {
       let other = (right.1.access.time.from, right.0.pid, right.0.identity.inode, right.0.session ?? 0)
       return order == other ? left.0.precedes(right.0) : order < other
     }
-    for (key, episode) in written {
-      episodes[key] = nil
-      openPaths[ProcessFile(pid: key.pid, identity: key.identity)] = nil
-      findings.append(.access(episode.access))
-    }
+    for (key, episode) in written { write(key, episode) }
   }
 
-  // MARK: - Mappings
-
-  /// A file mapping of a process in a session is an access, also of a descriptor that was opened elsewhere.
-  mutating func map(_ pid: Int32, _ mapping: FileMapping, at time: UInt64, _ source: some BatchSource) {
-    guard processes.standing(pid) == .special, mapping.inode != 0, processes[pid]?.session != Self.canarySession
-    else { return }
-    let path = mapping.path(in: source)
-    // `//anon`, `[heap]`, `/memfd:…`, `/dev/zero (deleted)`: no file of a file system.
-    guard path.first == UInt8(ascii: "/"), let fileSystem = fileSystems.fileSystem(device: mapping.device) else {
-      return
-    }
-    let identity = FileIdentity(fileSystem: fileSystem, inode: mapping.inode, generation: mapping.generation)
-    var operations: Operations = [.read]
-    if mapping.isExecutable { operations.insert(.exec) }
-    if mapping.isWritableShared { operations.insert(.mapWritable) }
-    let place = openPaths[ProcessFile(pid: pid, identity: identity)] ?? RawPath(path)
-    enter(
-      pid, identity, places: [place], name: Array(place.lastComponent), operations: operations, time: time)
+  private mutating func write(_ key: EpisodeKey, _ episode: Episode) {
+    episodes[key] = nil
+    openPaths[ProcessFile(pid: key.pid, identity: key.identity)] = nil
+    findings.append(.access(episode.access))
+    noteLeftOpen(episode.access)
   }
 
-  // MARK: - Names and strangers
-
-  /// Renames and links by anybody are kept, without the person: a question about a path is about these too.
-  private mutating func noteName(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
-    guard let target = record.target.flatMap({ identity($0, in: bytes) }),
-      let directory = record.directory.flatMap({ reference($0, in: bytes) })
-    else { return }
-    let name = bytes.copy(record.name)
-    if record.mask.contains(.rename), let to = record.newDirectory.flatMap({ reference($0, in: bytes) }) {
-      for newPath in paths(of: bytes.copy(record.newName), in: to, &oracle) {
-        findings.append(
-          .name(
-            NameChange(
-              identity: target, from: paths(of: name, in: directory, &oracle).first, to: newPath,
-              isDirectory: false, time: span)))
-      }
-    } else if isLink(record, target), let path = paths(of: name, in: directory, &oracle).first {
-      findings.append(
-        .name(NameChange(identity: target, from: nil, to: path, isDirectory: false, time: span)))
-    }
-  }
+  // MARK: - Strangers
 
   /// A process outside every session writes an agent's own files: an agent that the rules do not know.
   private mutating func reportStranger(

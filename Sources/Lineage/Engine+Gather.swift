@@ -23,7 +23,7 @@ extension Engine {
           pid: map.pid,
           FileMapping(
             copied: nil, device: map.device, inode: map.inode, generation: map.generation,
-            isWritableShared: map.protection & 0x2 != 0 && map.flags & 0x1 != 0,
+            isShared: map.flags & 0x1 != 0, isWritable: map.protection & 0x2 != 0,
             isExecutable: map.protection & 0x4 != 0, position: position, path: map.path))
       case .lost, .other: continue  // capture has made a loss entry of it
       }
@@ -83,37 +83,7 @@ extension Engine {
             parent: record.directory.flatMap { reference($0, in: bytes) }, name: bytes.copy(record.name),
             path: nil, usedIn: nil), by: record.pid)
       }
-      if mask.contains(.onDirectory), !mask.isDisjoint(with: [.create, .delete, .rename]),
-        let parent = record.directory.flatMap({ reference($0, in: bytes) })
-      {
-        directoryEvents.append(
-          DirectoryEvent(
-            mask: mask, pid: record.pid, target: record.target.flatMap { identity($0, in: bytes) },
-            parent: parent, name: bytes.copy(record.name),
-            newParent: record.newDirectory.flatMap { reference($0, in: bytes) },
-            newName: bytes.copy(record.newName)))
-      }
-      if !mask.contains(.onDirectory), !mask.isDisjoint(with: [.create, .delete, .rename]) {
-        noteEntry(record, in: bytes)
-      }
-      if mask.contains(.attribute), record.directory == nil,
-        let target = record.target.flatMap({ identity($0, in: bytes) })
-      {
-        linkCounts.insert(ProcessFile(pid: record.pid, identity: target))
-      }
-    }
-  }
-
-  /// A directory entry of a file changed: what explains a changed link count.
-  private mutating func noteEntry(_ record: FanotifyRecord, in bytes: RawSpan) {
-    if !record.mask.isDisjoint(with: [.create, .delete]),
-      let target = record.target.flatMap({ identity($0, in: bytes) })
-    {
-      named.insert(ProcessFile(pid: record.pid, identity: target))
-    }
-    if record.mask.contains(.rename), let to = record.newDirectory.flatMap({ reference($0, in: bytes) }) {
-      renameTargets[record.pid, default: []].append(
-        RenameTarget(directory: to, name: bytes.copy(record.newName), batch: batchNumber))
+      gatherName(record, in: bytes)
     }
   }
 
@@ -151,27 +121,11 @@ extension Engine {
     }
   }
 
-  /// Directories made, renamed and removed by anybody, before any path of this batch is told.
-  mutating func learnDirectories(_ oracle: inout some Oracle) {
-    for event in directoryEvents {
-      guard let parent = path(of: event.parent, &oracle), let target = event.target else { continue }
-      let name = parent.appending(event.name)
-      if event.mask.contains(.create) { directories.learn(target, name) }
-      if event.mask.contains(.delete) { directories.delete(target) }
-      if event.mask.contains(.rename), let newParent = event.newParent,
-        let newPath = path(of: newParent, &oracle)
-      {
-        let to = newPath.appending(event.newName)
-        directories.rename(target, from: name, to: to)
-        findings.append(
-          .name(NameChange(identity: target, from: name, to: to, isDirectory: true, time: span)))
-      }
-    }
-  }
-
   /// The path of a directory: known, or asked for once.
   mutating func path(of directory: DirectoryReference, _ oracle: inout some Oracle) -> RawPath? {
     if let known = directories.path(directory.identity) { return known }
+    // The handle of a removed directory is stale: asking would tell nothing.
+    if let place = directories.removal(of: directory.identity) { return path(of: place, &oracle) }
     let question = Question.directory(
       fileSystem: directory.identity.fileSystem, type: directory.type, handle: directory.handle)
     if directories.gone.contains(directory.identity) { return nil }
@@ -181,6 +135,23 @@ extension Engine {
     }
     let path = RawPath(answer)
     directories.learn(directory.identity, path)
+    return path
+  }
+
+  /// The path of a directory that is removed in this batch, by where it was removed from.
+  private mutating func path(
+    of removal: DirectoryNames.Removal, _ oracle: inout some Oracle
+  ) -> RawPath? {
+    var names = [removal.name]
+    var parent = removal.parent
+    while directories.path(parent.identity) == nil, let above = directories.removal(of: parent.identity) {
+      // A tree is no deeper than this; what goes round in circles is no tree.
+      guard names.count < 10_000 else { return nil }
+      names.append(above.name)
+      parent = above.parent
+    }
+    guard var path = path(of: parent, &oracle) else { return nil }
+    for name in names.reversed() { path = path.appending(name) }
     return path
   }
 

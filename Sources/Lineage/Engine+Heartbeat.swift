@@ -144,21 +144,17 @@ extension Pulse: Archived {
 
   mutating func exchange(_ archive: inout Archive) throws(JournalError) {
     try archive(&isNeeded)
-    var pids = nurseries.sorted()
-    try archive.list(&pids, 0) { (archive, pid) throws(JournalError) in try archive(&pid) }
-    nurseries = Set(pids)
+    try archive.set(&nurseries, 0) { (archive, pid) throws(JournalError) in try archive(&pid) }
     try archive.list(&waiting, Heartbeat(started: 0, ended: 0, canaries: [], marked: [])) {
       (archive, heartbeat) throws(JournalError) in
       var bytes = heartbeat.payload
       try archive(&bytes)
       if archive.isReading { heartbeat = try Heartbeat(payload: bytes) }
     }
-    var known = Array(seen)
-    try archive.list(&known, SeenCanary(pid: 0, fileSystem: nil)) { (archive, canary) throws(JournalError) in
+    try archive.set(&seen, SeenCanary(pid: 0, fileSystem: nil)) { (archive, canary) throws(JournalError) in
       try archive(&canary.pid)
       try archive.optional(&canary.fileSystem)
     }
-    seen = Set(known)
     try archive.optional(&beatenTo)
     try archive.table(&lastSeen, 0, 0) { (archive, device, time) throws(JournalError) in
       try archive(&device)

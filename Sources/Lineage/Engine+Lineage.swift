@@ -59,7 +59,7 @@ extension Engine {
     }
   }
 
-  private func inherit(_ life: inout Life, from parent: Int32, at time: UInt64) {
+  private mutating func inherit(_ life: inout Life, from parent: Int32, at time: UInt64) {
     guard let origin = processes[parent] else {
       life.isUnknown = true
       return
@@ -75,6 +75,7 @@ extension Engine {
     life.processClass = origin.processClass
     life.parentRecord = origin.record
     life.epochStarted = time
+    if origin.session != nil { enterSpace(&life, of: origin.space) }
   }
 
   /// The other witness tells of a birth. With CLONE_PARENT the connector names the caller's parent, perf the
@@ -103,6 +104,13 @@ extension Engine {
       }
     }
     let after = processes[child]?.session
+    if let other, other.space != nil, processes[child]?.space == nil || before != after, after == other.session {
+      leaveSpace(child, at: time)
+      if var life = processes[child], life.died == nil {
+        enterSpace(&life, of: other.space)
+        _ = processes.update(child) { $0.space = life.space }
+      }
+    }
     if before != after {
       if let after { sessions[after]?.members += 1 }
       if let before { leave(before, at: time) }
@@ -151,6 +159,7 @@ extension Engine {
   mutating func died(_ pid: Int32, at time: UInt64) {
     guard let life = processes[pid], life.died == nil else { return }
     _ = processes.update(pid) { $0.died = time }
+    leaveSpace(pid, at: time)
     if let record = life.record { findings.append(.processEnded(record, wall(time))) }
     if let session = life.session { leave(session, at: time) }
   }
@@ -176,6 +185,7 @@ extension Engine {
     }
     let before = processes[pid]
     if let record = before?.record { findings.append(.processEnded(record, wall(time))) }
+    leaveSpace(pid, at: time)
     _ = processes.update(pid) { life in
       // Every other thread is gone, the leader's exit included.
       life.threads = 1

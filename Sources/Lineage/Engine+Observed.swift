@@ -13,11 +13,13 @@ extension Engine {
     for event in timeline {
       if case .fork(let child, let thread, _) = event.what, child == thread { born.insert(child) }
     }
+    let inherited = Set(survivors.values.map(\.space))
     // Parents before children, whatever their pids.
     for process in observed.sorted(by: { ($0.startedAt, $0.pid) < ($1.startedAt, $1.pid) })
     where !born.contains(process.pid) {
       adopt(process)
     }
+    settleSpaces(inherited)
     // Sessions of which nothing lives any more ended while nobody watched.
     for id in Set(survivors.values.map(\.session.id)).sorted() where sessions[id] == nil {
       findings.append(.sessionEnded(id, wall(batch.lower)))
@@ -54,6 +56,8 @@ extension Engine {
       life.isAgentOnly = parent.isAgentOnly && match != nil
       life.processClass = parent.processClass
       life.parentRecord = parent.record
+      // It may have executed something since; then it holds less than it is said to.
+      enterSpace(&life, of: parent.space)
       sessions[session]?.members += 1
     } else if let match {
       processes.begin(life, at: process.time, lower: batch.lower)

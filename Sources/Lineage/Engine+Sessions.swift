@@ -69,6 +69,7 @@ extension Engine {
     sessions[id]?.members += 1
     life.session = id
     life.record = survivor.record
+    enterSpace(&life, of: survivor.space)
     life.isRoot = survivor.session.root.pid == life.key.pid
     life.isAgentOnly = life.isRoot
     if life.isRoot { life.processClass = .inProcess }
@@ -89,6 +90,7 @@ extension Engine {
       guard let current = sessions[id], current.inner <= 0, current.lastLeft < lower else { continue }
       writeEpisodes(all: false, of: id)
       sessions[id] = nil
+      leftOpen = leftOpen.filter { $0.session != id }
       findings.append(.sessionEnded(id, wall(current.lastLeft)))
       guard current.session.relation == .nested, let parent = current.session.parent,
         var outer = sessions[parent]
@@ -166,7 +168,10 @@ extension Engine {
     let number = nextProcess
     nextProcess += 1
     _ = processes.update(pid) { $0.record = number }
-    if let record = processes[pid].flatMap(record) { findings.append(.process(record)) }
+    guard let record = processes[pid].flatMap(record) else { return nil }
+    findings.append(.process(record))
+    if life.space == nil, life.died == nil { spaces[record.space] = 1 }
+    _ = processes.update(pid) { if life.died == nil { $0.space = record.space } }
     return number
   }
 
@@ -175,6 +180,6 @@ extension Engine {
     guard let session = life.session, let record = life.record else { return nil }
     return ProcessRecord(
       id: record, session: session, key: life.key, parent: life.parentRecord, executable: life.executable,
-      processClass: life.processClass, started: wall(life.epochStarted))
+      processClass: life.processClass, started: wall(life.epochStarted), space: life.space)
   }
 }

@@ -112,9 +112,29 @@ extension Engine {
       try archive(&key)
       try archive(&path)
     }
-    try archive.table(&renameTargets, 0, []) { (archive, pid, targets) throws(JournalError) in
-      try archive(&pid)
-      try archive.list(&targets)
+    try exchangeNames(&archive)
+    try archive.table(&spaces, 0, 0) { (archive, space, count) throws(JournalError) in
+      try archive(&space)
+      try archive(&count)
+    }
+    try archive.set(&uncountedSpaces, 0) { (archive, space) throws(JournalError) in try archive(&space) }
+    try archive.set(&leftOpen, SessionFile(session: 0, identity: .blank)) { (archive, file) throws(JournalError) in
+      try archive(&file.session)
+      try archive(&file.identity)
+    }
+  }
+
+  private mutating func exchangeNames(_ archive: inout Archive) throws(JournalError) {
+    try archive(&nameEvents)
+    try archive(&newborns)
+    try archive.list(&unplaced, .blank) { (archive, ending) throws(JournalError) in
+      try archive(&ending.file)
+      try archive(&ending.kind)
+      try archive(&ending.directory)
+      try archive(&ending.name)
+      try archive(&ending.isSure)
+      try archive(&ending.time)
+      try archive(&ending.batchesLeft)
     }
   }
 }
@@ -165,6 +185,7 @@ extension Life: Archived {
     try archive(&processClass)
     try archive.optional(&record)
     try archive.optional(&parentRecord)
+    try archive.optional(&space)
     try archive(&epochStarted)
   }
 }
@@ -225,16 +246,6 @@ extension DirectoryReference: Archived {
   }
 }
 
-extension RenameTarget: Archived {
-  static var blank: RenameTarget { RenameTarget(directory: .blank, name: [], batch: 0) }
-
-  mutating func exchange(_ archive: inout Archive) throws(JournalError) {
-    try archive(&directory)
-    try archive(&name)
-    try archive(&batch)
-  }
-}
-
 extension ExecCandidate: Archived {
   static var blank: ExecCandidate { ExecCandidate(path: .blank) }
 
@@ -251,7 +262,8 @@ extension ExecCandidate: Archived {
 extension FileMapping: Archived {
   static var blank: FileMapping {
     FileMapping(
-      copied: [], device: 0, inode: 0, generation: 0, isWritableShared: false, isExecutable: false, position: 0,
+      copied: [], device: 0, inode: 0, generation: 0, isShared: false, isWritable: false, isExecutable: false,
+      position: 0,
       path: 0..<0)
   }
 
@@ -263,7 +275,8 @@ extension FileMapping: Archived {
     try archive(&device)
     try archive(&inode)
     try archive(&generation)
-    try archive(&isWritableShared)
+    try archive(&isShared)
+    try archive(&isWritable)
     try archive(&isExecutable)
   }
 }

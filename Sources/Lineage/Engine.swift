@@ -42,6 +42,19 @@ public struct Engine {
   /// The last number each CPU gave to a message of the connector's.
   var sequences: [UInt32: UInt32] = [:]
   var acknowledgements = 0
+  /// What the batch, and the end of the one before, told of files' names.
+  var nameEvents = NameEvents()
+  /// What was created and nobody needs to know the names of.
+  var newborns = Newborns()
+  /// Ends of names whose directory may still be told.
+  var unplaced: [UnplacedEnding] = []
+  static let mostUnplaced = 65_536
+  /// How many processes share an address space, by the record that stands for it.
+  var spaces: [Int64: Int] = [:]
+  /// Address spaces of an earlier run, some of whose processes may not be known.
+  var uncountedSpaces: Set<Int64> = []
+  /// Files that sessions opened and have not closed, as far as it was written so.
+  var leftOpen: Set<SessionFile> = []
   var nextSession: Int64
   var nextProcess: Int64
   /// Processes of sessions of an earlier run of the service in this boot, by pid.
@@ -70,12 +83,12 @@ public struct Engine {
   var isResumed = false
   var restated: Set<UInt64> = []
   var directoryEvents: [DirectoryEvent] = []
-  /// Nameless FAN_ATTRIB: somebody changed an inode's link count.
-  var linkCounts: Set<ProcessFile> = []
-  /// Files whose directory entry the same process created or deleted in this batch.
-  var named: Set<ProcessFile> = []
-  /// Where renames of this batch and the one before went, by process.
-  var renameTargets: [Int32: [RenameTarget]] = [:]
+  /// Files that sessions, or who may be of one, touched in the batch.
+  var touched: Set<FileIdentity> = []
+  /// Files that lost, in the batch, the only name they ever had.
+  var singles: Set<FileIdentity> = []
+  /// Files that may have lost their names to renames of the batch.
+  var replacedFiles: [NameEvents.Replaced] = []
   var findings: [Finding] = []
 
   /// What a batch brought.
@@ -202,6 +215,7 @@ public struct Engine {
     noteOverflow()
     noteTroubles()
     adoptObserved()
+    replacedFiles = nameEvents.replaced()
     learnDirectories(&oracle)
     nameExecutables(&oracle)
     replayLineage(source, &oracle)
@@ -212,6 +226,7 @@ public struct Engine {
       default: break
       }
     }
+    settleNames(flush: flush || !barriers.isEmpty, &oracle)
     return finish(barriers: barriers, flush: flush || !barriers.isEmpty)
   }
 
@@ -247,13 +262,6 @@ public struct Engine {
     isResumed = false
     restated.removeAll(keepingCapacity: true)
     directoryEvents.removeAll(keepingCapacity: true)
-    linkCounts.removeAll(keepingCapacity: true)
-    named.removeAll(keepingCapacity: true)
-    // A rename comes before the loss of the replaced file's link, which may be read a batch later.
-    for (pid, targets) in renameTargets {
-      let kept = targets.filter { $0.batch == batchNumber }
-      renameTargets[pid] = kept.isEmpty ? nil : kept
-    }
     let covered = extendCoverage()
     defer {
       findings.removeAll(keepingCapacity: true)
@@ -268,6 +276,11 @@ public struct Engine {
     Timestamp(nanoseconds: Int64(bitPattern: batch.wall &- batch.upper &+ monotonic))
   }
 
+  /// The other way round.
+  func monotonic(_ wall: Timestamp) -> UInt64 {
+    UInt64(bitPattern: wall.nanoseconds) &- batch.wall &+ batch.upper
+  }
+
   /// The time in which the batch's events happened.
   var span: Interval { Interval(from: wall(batch.lower), to: wall(batch.upper)) }
 
@@ -276,16 +289,15 @@ public struct Engine {
   }
 }
 
-/// Where a rename went, and in which batch.
-struct RenameTarget {
-  var directory: DirectoryReference
-  var name: [UInt8]
-  var batch: UInt64
-}
-
 /// A process and a file.
 struct ProcessFile: Hashable {
   var pid: Int32
+  var identity: FileIdentity
+}
+
+/// A session and a file.
+struct SessionFile: Hashable {
+  var session: Int64
   var identity: FileIdentity
 }
 

@@ -49,6 +49,8 @@ struct Life {
   var processClass = ProcessClass.unknown
   /// The record of its present program in the store, once there is one.
   var record: Int64?
+  /// The record that stands for its address space: its own, or that of the process from which it has its mappings.
+  var space: Int64?
   /// The record of the parent's program when it was born.
   var parentRecord: Int64?
   var epochStarted: UInt64 = 0
@@ -95,7 +97,8 @@ struct FileMapping {
   var device: UInt64
   var inode: UInt64
   var generation: UInt32
-  var isWritableShared: Bool
+  var isShared: Bool
+  var isWritable: Bool
   var isExecutable: Bool
   var position: UInt64
   var path: Range<Int>

@@ -12,6 +12,8 @@ public struct FileStatus: Sendable, Hashable {
   public var size: Int64
   /// `st_nlink`
   public var links: UInt64
+  /// `st_ctim` in nanoseconds since 1970: when the inode last changed, the number of its links and its name included.
+  public var changed: Int64
 
   /// Whether it is a directory.
   public var isDirectory: Bool { mode & 0o170000 == 0o040000 }
@@ -38,6 +40,7 @@ public struct FileStatus: Sendable, Hashable {
     mode = info.st_mode
     size = Int64(info.st_size)
     links = UInt64(info.st_nlink)
+    changed = Int64(info.st_ctim.tv_sec) * 1_000_000_000 + Int64(info.st_ctim.tv_nsec)
   }
 
   // glibc's gnu_dev_major and gnu_dev_minor are inline functions of a macro.

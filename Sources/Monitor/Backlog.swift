@@ -61,7 +61,8 @@ struct Backlog {
       // The gap says as much.
       case .gap(let gap): gap.time.from < whole.from || gap.time.to > whole.to
       case .incident(let incident): incident.time < whole.from || incident.time > whole.to
-      case .fileSystem, .seal: true
+      // An end that is not told would hold a file for ever, which is safe, and wrong.
+      case .fileSystem, .seal, .released, .closed: true
       }
     }
   }

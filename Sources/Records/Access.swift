@@ -39,29 +39,6 @@ public struct Access: Hashable, Sendable {
   }
 }
 
-/// A file that got another name, by whoever: kept without the person (`DESIGN.md` §6).
-public struct NameChange: Hashable, Sendable {
-  /// Which file or directory.
-  public var identity: FileIdentity
-  /// The name it had; nil for a link, which leaves it.
-  public var from: RawPath?
-  /// The name it has since.
-  public var to: RawPath
-  /// Whether it is a directory.
-  public var isDirectory: Bool
-  /// When, between these two.
-  public var time: Interval
-
-  /// A change of these parts.
-  public init(identity: FileIdentity, from: RawPath?, to: RawPath, isDirectory: Bool, time: Interval) {
-    self.identity = identity
-    self.from = from
-    self.to = to
-    self.isDirectory = isDirectory
-    self.time = time
-  }
-}
-
 /// A time in which something could have been missed.
 public struct Gap: Hashable, Sendable {
   /// When.
@@ -145,6 +122,10 @@ public enum Finding: Hashable, Sendable {
   case process(ProcessRecord)
   /// A process of a session has exited, the record of its last exec.
   case processEnded(Int64, Timestamp)
+  /// The last process that shared an address space has left it: nothing that was mapped in it is held any more.
+  case released(space: Int64, Timestamp)
+  /// A session closed a file that it had been holding open.
+  case closed(session: Int64, FileIdentity, Timestamp)
   /// An access.
   case access(Access)
   /// A name changed.

@@ -34,6 +34,10 @@ public struct Operations: OptionSet, Hashable, Sendable {
   public static let closedWritable = Operations(rawValue: 1 << 11)
   /// Closed after having been open for reading only. Qualifies `open`; by itself no access.
   public static let closedUnwritten = Operations(rawValue: 1 << 12)
+  /// Mapped: held until every process that shares the address space has exited or executed something.
+  public static let mapped = Operations(rawValue: 1 << 13)
+  /// Mapped shared, though not for writing: mprotect(2) allows that later, and raises nothing.
+  public static let mapShared = Operations(rawValue: 1 << 14)
 
   /// The bits that only qualify others.
   public static let qualifiers: Operations = [.closedWritable, .closedUnwritten]
@@ -42,7 +46,7 @@ public struct Operations: OptionSet, Hashable, Sendable {
   public static let names: [(Operations, String)] = [
     (.open, "open"), (.read, "read"), (.write, "write"), (.create, "create"), (.delete, "delete"),
     (.renameFrom, "rename-from"), (.renameTo, "rename-to"), (.link, "link"), (.attribute, "attribute"),
-    (.exec, "exec"), (.mapWritable, "map-writable"),
+    (.exec, "exec"), (.mapWritable, "map-writable"), (.mapped, "map"), (.mapShared, "map-shared"),
   ]
 
   /// The names of the operations in the set.
@@ -70,18 +74,36 @@ public struct Operations: OptionSet, Hashable, Sendable {
     case didNot
   }
 
+  /// Whether a descriptor was opened of which no close was seen.
+  public var isLeftOpen: Bool { contains(.open) && isDisjoint(with: Self.qualifiers) }
+
   /// What an episode with these operations says about `kind` (`DESIGN.md` §6: did, could have, did not).
+  ///
+  /// A close tells how *one* descriptor was opened, and events of several are merged. So `closedUnwritten` rules a
+  /// mapped write out only where nothing was mapped shared.
   public func answer(_ kind: Kind) -> Answer {
     switch kind {
     case .any: return subtracting(Self.qualifiers).isEmpty ? .didNot : .did
     case .read:
       if contains(.read) || contains(.exec) { return .did }
-      return contains(.open) || contains(.mapWritable) ? .couldHave : .didNot
+      return contains(.open) || !isDisjoint(with: [.mapped, .mapShared, .mapWritable]) ? .couldHave : .didNot
     case .write:
       if !isDisjoint(with: [.write, .create, .delete, .renameFrom, .renameTo, .link]) { return .did }
-      if contains(.mapWritable) || contains(.closedWritable) { return .couldHave }
+      if !isDisjoint(with: [.mapWritable, .mapShared, .closedWritable]) { return .couldHave }
       return contains(.open) && !contains(.closedUnwritten) ? .couldHave : .didNot
     case .exec: return contains(.exec) ? .did : .didNot
+    }
+  }
+
+  /// What can be said of `kind` for a time in which the file was only held: mapped or open since before.
+  public func heldAnswer(_ kind: Kind) -> Answer {
+    switch kind {
+    case .any: return .did
+    case .read: return contains(.mapped) ? .did : .couldHave
+    case .write:
+      if !isDisjoint(with: [.mapWritable, .mapShared]) { return .couldHave }
+      return isLeftOpen ? .couldHave : .didNot
+    case .exec: return contains(.mapped) && contains(.exec) ? .did : .didNot
     }
   }
 }

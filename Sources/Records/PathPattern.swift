@@ -137,7 +137,7 @@ public struct PathPattern: Hashable, Sendable {
   }
 
   /// Matches one component, in time proportional to the product of the two lengths.
-  private static func match(
+  static func match(
     _ tokens: [Token], _ bytes: ArraySlice<UInt8>, _ found: inout [String: [UInt8]]
   ) -> Bool {
     // Each run takes as little as it can, and only the last one ever takes more: what an earlier one could take more,

@@ -138,11 +138,14 @@ public struct ProcessRecord: Hashable, Sendable {
   public var processClass: ProcessClass
   /// When it began to execute this.
   public var started: Timestamp
+  /// The record that stands for its address space: its own, or that of the process it was forked from and whose
+  /// mappings it has.
+  public var space: Int64
 
-  /// A record of these parts.
+  /// A record of these parts; without `space`, of a process with an address space of its own.
   public init(
     id: Int64, session: Int64, key: ProcessKey, parent: Int64?, executable: RawPath, processClass: ProcessClass,
-    started: Timestamp
+    started: Timestamp, space: Int64? = nil
   ) {
     self.id = id
     self.session = session
@@ -151,6 +154,7 @@ public struct ProcessRecord: Hashable, Sendable {
     self.executable = executable
     self.processClass = processClass
     self.started = started
+    self.space = space ?? id
   }
 }
 
@@ -162,11 +166,14 @@ public struct Survivor: Hashable, Sendable {
   public var session: Session
   /// The record of its program.
   public var record: Int64
+  /// The record that stands for its address space.
+  public var space: Int64
 
-  /// A survivor of these parts.
-  public init(key: ProcessKey, session: Session, record: Int64) {
+  /// A survivor of these parts; without `space`, with an address space of its own.
+  public init(key: ProcessKey, session: Session, record: Int64, space: Int64? = nil) {
     self.key = key
     self.session = session
     self.record = record
+    self.space = space ?? record
   }
 }

@@ -39,8 +39,11 @@ struct JsonAccess: Encodable {
   var processClass: String?
   var count: UInt32
   var attribution: String
+  /// Whether the access was over before the time asked about, but for what was held.
+  var held: Bool
+  var heldUntil: String?
 
-  init(_ row: AccessRow) {
+  init(_ row: AccessRow, from: Timestamp = .distantPast) {
     let access = row.access
     id = row.id
     time = [access.time.from.description, access.time.to.description]
@@ -61,6 +64,8 @@ struct JsonAccess: Encodable {
     processClass = row.processClass?.rawValue
     count = access.count
     attribution = access.attribution.label
+    held = access.time.to < from
+    heldUntil = row.heldUntil == .distantFuture ? nil : row.heldUntil?.description
   }
 }
 

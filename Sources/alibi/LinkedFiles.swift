@@ -2,7 +2,7 @@ internal import Glibc
 internal import LinuxKernel
 internal import Records
 
-/// The files beneath some directories that have more than one name.
+/// The files beneath some directories that have more than one name, or are looked for.
 struct LinkedFiles {
   /// One name of each, and of those with several beneath, each.
   private(set) var paths: [RawPath] = []
@@ -12,7 +12,8 @@ struct LinkedFiles {
   /// How many entries are looked at before a question is answered without the rest.
   private static let limit = 1_000_000
 
-  init(beneath directories: [RawPath]) {
+  /// - Parameter inodes: numbers of files that are looked for, whatever their links.
+  init(beneath directories: [RawPath], and inodes: Set<UInt64>) {
     var waiting = directories
     var seen = Set(directories)
     var looked = 0
@@ -39,7 +40,7 @@ struct LinkedFiles {
           guard let status = try? FileStatus(path: path.bytes) else { continue }
           if status.isDirectory {
             if seen.insert(path).inserted { waiting.append(path) }
-          } else if status.links > 1 {
+          } else if status.links > 1 || inodes.contains(status.inode) {
             paths.append(path)
           }
         }

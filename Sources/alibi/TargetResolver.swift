@@ -6,28 +6,30 @@ internal import Records
 
 /// Turns what somebody typed into a question, with what the running system knows of the place.
 enum TargetResolver {
-  static func question(_ text: String, isGlob: Bool, time: Interval) throws(Failure) -> ProofQuestion {
+  static func question(
+    _ text: String, isGlob: Bool, time: Interval, store: StoreReader
+  ) throws -> ProofQuestion {
     if text.hasPrefix("inode:") {
       guard let identity = FileIdentity(text) else {
-        throw .usage(
+        throw Failure.usage(
           "\(text): not a file identity", hint: "inode:FILESYSTEM:INODE:GENERATION, as `alibi accesses` prints it")
       }
       var question = ProofQuestion(target: .identity(identity), time: time)
       question.fileSystems = [identity.fileSystem]
       return question
     }
-    if isGlob { return try glob(text, time) }
-    return try path(text, time)
+    if isGlob { return try glob(text, time, store) }
+    return try path(text, time, store)
   }
 
-  private static func glob(_ text: String, _ time: Interval) throws(Failure) -> ProofQuestion {
+  private static func glob(_ text: String, _ time: Interval, _ store: StoreReader) throws -> ProofQuestion {
     let pattern: PathPattern
     do { pattern = try PathPattern(text) } catch {
-      throw .usage(
+      throw Failure.usage(
         "\(text): not a pattern (\(error))", hint: "** stands for any number of directories, * for a part of a name")
     }
     guard text.hasPrefix("/") else {
-      throw .usage("\(text): a pattern must begin with /", hint: "/**/*.csv means every csv file")
+      throw Failure.usage("\(text): a pattern must begin with /", hint: "/**/*.csv means every csv file")
     }
     var question = ProofQuestion(target: .glob(pattern), time: time)
     // Everything that can match lies beneath the part before the first wildcard.
@@ -46,16 +48,16 @@ enum TargetResolver {
     }
     question.fileSystems = place.fileSystems(beneath: true)
     question.obstacles = place.obstacles(beneath: true)
-    let patterns = [pattern] + question.otherPatterns
-    followLinks(place, &question) { path in patterns.contains { $0.matches(path) } }
+    try findBearers(of: &question, store)
     return question
   }
 
-  private static func path(_ text: String, _ time: Interval) throws(Failure) -> ProofQuestion {
+  private static func path(_ text: String, _ time: Interval, _ store: StoreReader) throws -> ProofQuestion {
     guard let typed = RawPath(escaped: text.hasPrefix("/") ? text : currentDirectory() + "/" + text),
       let normal = typed.lexicallyNormal
     else {
-      throw .usage("\(text): not a path", hint: "write bytes that cannot be typed as \\xNN, and a backslash as \\x5c")
+      throw Failure.usage(
+        "\(text): not a path", hint: "write bytes that cannot be typed as \\xNN, and a backslash as \\x5c")
     }
     let status = try? FileStatus(path: normal.bytes, following: true)
     let isTree = text.hasSuffix("/") || status?.isDirectory == true
@@ -63,20 +65,29 @@ enum TargetResolver {
     let place = Place(normal)
     question.otherNames = place.names.filter { $0 != normal }
     question.exists = status != nil
-    question.identities = place.names.compactMap { identity($0) }
     question.fileSystems = place.fileSystems(beneath: isTree)
     question.obstacles = place.obstacles(beneath: isTree)
-    if isTree, status != nil { followLinks(place, &question) { _ in true } }
+    try findBearers(of: &question, store)
     return question
   }
 
-  /// A file with several names may have been accessed by one that lies elsewhere: each counts by its identity.
-  private static func followLinks(
-    _ place: Place, _ question: inout ProofQuestion, _ matches: (RawPath) -> Bool
-  ) {
-    let found = LinkedFiles(beneath: place.names)
-    question.identities += found.paths.filter(matches).compactMap { identity($0) }
+  /// What bears the target's name now, also where a directory's move has taken it since; and of what lies beneath, all
+  /// that may have been accessed by a path that lies elsewhere: it counts by its identity.
+  private static func findBearers(of question: inout ProofQuestion, _ store: StoreReader) throws {
+    let places = try store.places(of: question)
+    question.bearers = places.roots.compactMap { places.matches($0) ? bearer($0) : nil }
+    if case .file = question.target { return }
+    let found = LinkedFiles(beneath: places.roots, and: Set(places.suspects.map(\.inode)))
+    question.bearers += found.paths.filter(places.matches).compactMap { bearer($0) }
     if let why = found.incomplete { question.obstacles.append(why) }
+  }
+
+  private static func bearer(_ path: RawPath) -> ProofQuestion.Bearer? {
+    identity(path).map { file in
+      let changed = (try? FileStatus(path: path.bytes))?.changed
+      return ProofQuestion.Bearer(
+        path: path, file: file, unchangedSince: changed.map { Timestamp(nanoseconds: $0) })
+    }
   }
 
   private static func identity(_ path: RawPath) -> FileIdentity? {

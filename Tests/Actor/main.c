@@ -147,6 +147,42 @@ static void map_stdin(void) {
   (void)bytes[0];
 }
 
+// A child that was forked without an exec keeps a mapping of the file, closed long since, for some seconds.
+static void hold_map(const char *path, unsigned seconds) {
+  int fd = open(path, O_RDONLY);
+  struct stat info;
+  if (fd < 0 || fstat(fd, &info) < 0) die(path);
+  volatile char *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (bytes == MAP_FAILED) die("mmap");
+  close(fd);
+  pid_t child = fork();
+  if (child < 0) die("fork");
+  if (child != 0) return;
+  setsid();
+  sleep(seconds);
+  _exit(bytes[0] == 0);
+}
+
+// Makes COUNT directories of 200 bytes each within one another, step by step, and reads a file in the innermost:
+// no system call takes its path.
+static void deep_read(const char *directory, int count) {
+  char name[201];
+  memset(name, 'd', 200);
+  name[200] = 0;
+  int at = open(directory, O_RDONLY | O_DIRECTORY);
+  if (at < 0) die(directory);
+  for (int depth = 0; depth < count; depth++) {
+    if (mkdirat(at, name, 0755) < 0 && errno != EEXIST) die("mkdirat");
+    int next = openat(at, name, O_RDONLY | O_DIRECTORY);
+    if (next < 0) die("openat");
+    close(at);
+    at = next;
+  }
+  int fd = openat(at, "deep.txt", O_RDWR | O_CREAT, 0644);
+  char byte = 'x';
+  if (fd < 0 || write(fd, &byte, 1) != 1 || pread(fd, &byte, 1, 0) != 1) die("deep.txt");
+}
+
 static void tmpfile_link(const char *directory, const char *name) {
   int fd = open(directory, O_TMPFILE | O_RDWR, 0644);
   if (fd < 0) die("O_TMPFILE");
@@ -167,6 +203,8 @@ int main(int count, char **words) {
   else if (!strcmp(action, "clone-parent") && count == 3) clone_parent(words[2]);
   else if (!strcmp(action, "memfd-exec") && count == 3) memfd_exec(words[2]);
   else if (!strcmp(action, "map-stdin") && count == 2) map_stdin();
+  else if (!strcmp(action, "hold-map") && count == 4) hold_map(words[2], (unsigned)atoi(words[3]));
+  else if (!strcmp(action, "deep-read") && count == 4) deep_read(words[2], atoi(words[3]));
   else if (!strcmp(action, "tmpfile-link") && count == 4) tmpfile_link(words[2], words[3]);
   else return 64;
   return 0;

@@ -61,21 +61,24 @@ func session(
 }
 
 func access(
-  _ path: String?, session: Int64? = 1, _ operations: Operations = [.open, .read], from: Int64 = 20, to: Int64 = 20,
-  inode: UInt64 = 5, name: String? = nil, attribution: Attribution = .witnessed, system: UInt64 = Shelf.system
+  _ path: String?, session: Int64? = 1, _ operations: Operations = [.open, .read, .closedUnwritten],
+  from: Int64 = 20, to: Int64 = 20, inode: UInt64 = 5, name: String? = nil, attribution: Attribution = .witnessed,
+  system: UInt64 = Shelf.system, process: Int64? = nil
 ) -> Finding {
   .access(
     Access(
-      session: session, process: nil, path: path.map { RawPath($0) }, name: name.map { RawPath($0) },
+      session: session, process: process, path: path.map { RawPath($0) }, name: name.map { RawPath($0) },
       identity: FileIdentity(fileSystem: system, inode: inode, generation: 1), operations: operations, result: 0,
       time: Interval(from: at(from), to: at(to)), count: 1, attribution: attribution))
 }
 
-func renamed(_ from: String?, _ to: String, inode: UInt64 = 5, isDirectory: Bool = false, at time: Int64 = 30)
-  -> Finding
-{
+func renamed(
+  _ from: String?, _ to: String?, inode: UInt64 = 5, isDirectory: Bool = false, at time: Int64 = 30,
+  kind: NameChange.Kind = .file, isSure: Bool = true
+) -> Finding {
   .name(
     NameChange(
       identity: FileIdentity(fileSystem: Shelf.system, inode: inode, generation: 1), from: from.map { RawPath($0) },
-      to: RawPath(to), isDirectory: isDirectory, time: Interval(from: at(time), to: at(time))))
+      to: to.map { RawPath($0) }, kind: isDirectory ? .directory : kind, isSure: isSure,
+      time: Interval(from: at(time), to: at(time))))
 }

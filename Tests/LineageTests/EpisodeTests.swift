@@ -132,8 +132,8 @@ struct EpisodeTests {
     scene.map(100, 79, "/home/u/proj/person.txt")
     scene.map(200, 80, "/memfd:x (deleted)", device: 1)
     try scene.batch()
-    #expect(scene.accesses("/home/u/proj/inherited.txt").map(\.operations) == [.read])
-    #expect(scene.accesses("/home/u/proj/shared.bin").map(\.operations) == [[.read, .mapWritable]])
+    #expect(scene.accesses("/home/u/proj/inherited.txt").map(\.operations) == [[.read, .mapped]])
+    #expect(scene.accesses("/home/u/proj/shared.bin").map(\.operations) == [[.read, .mapWritable, .mapped]])
     #expect(scene.accesses("/home/u/proj/person.txt").isEmpty)
     #expect(!scene.accesses.contains { $0.identity.inode == 80 })
   }

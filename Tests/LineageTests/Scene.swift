@@ -29,11 +29,11 @@ struct Scene {
 
   init(
     survivors: [Survivor] = [], processes: [ObservedProcess]? = nil, perf: Bool = true,
-    connector: Bool = false
+    connector: Bool = false, watchedBefore: UInt64? = nil
   ) throws {
     engine = Engine(
       rules: try AgentRules(documents: [RuleDocument(name: "claude.yaml", bytes: Array(Self.rules.utf8))]),
-      firstSession: 1, firstProcess: 1, survivors: survivors)
+      firstSession: 1, firstProcess: 1, survivors: survivors, watchedBefore: watchedBefore)
     add(
       RunEntry(
         bootID: Array("boot".utf8), host: Array("host".utf8), ownPid: Self.ownPid, monotonic: now - 1,

@@ -27,6 +27,9 @@ struct OperationsTests {
       ([.open, .exec, .closedUnwritten], .did, .didNot, .did),
       ([.mapWritable], .couldHave, .couldHave, .didNot),
       ([.open, .mapWritable, .closedUnwritten], .couldHave, .couldHave, .didNot),
+      ([.open, .read, .mapped, .closedUnwritten], .did, .didNot, .didNot),
+      ([.open, .read, .mapped, .mapShared, .closedUnwritten], .did, .couldHave, .didNot),
+      ([.mapped], .couldHave, .didNot, .didNot),
       ([.closedUnwritten], .didNot, .didNot, .didNot),
       ([.closedWritable], .didNot, .couldHave, .didNot),
     ] as [Row])
@@ -45,8 +48,8 @@ struct OperationsTests {
 
   @Test("further evidence of a deed never takes back that it was done", arguments: Operations.Kind.allCases)
   func monotone(kind: Operations.Kind) {
-    for bits in 0..<(1 << 13) as Range<UInt32> where Operations(rawValue: bits).answer(kind) == .did {
-      for more in 0..<13 as Range<UInt32> {
+    for bits in 0..<(1 << 15) as Range<UInt32> where Operations(rawValue: bits).answer(kind) == .did {
+      for more in 0..<15 as Range<UInt32> {
         #expect(Operations(rawValue: bits | 1 << more).answer(kind) == .did)
       }
     }
@@ -54,8 +57,8 @@ struct OperationsTests {
 
   @Test("every operation but the qualifiers has a name of its own, in the order of the bits")
   func names() {
-    #expect(Operations.names.map(\.0.rawValue) == (0..<11).map { 1 << $0 })
-    #expect(Set(Operations.names.map(\.1)).count == 11)
+    #expect(Operations.names.map(\.0.rawValue) == ((0..<11) + [13, 14]).map { 1 << $0 })
+    #expect(Set(Operations.names.map(\.1)).count == 13)
     #expect(Operations([.exec, .open, .closedWritable]).labels == ["open", "exec"])
   }
 
@@ -64,5 +67,31 @@ struct OperationsTests {
     #expect(Operations.open.rawValue == 1)
     #expect(Operations.mapWritable.rawValue == 1 << 10)
     #expect(Operations.qualifiers.rawValue == 0b11 << 11)
+  }
+
+  @Test(
+    "of what is only held: a mapping was read, an open file could have been, and a mapped write leaves no trace",
+    arguments: [
+      ([.open], .couldHave, .couldHave, .didNot),
+      ([.open, .read, .mapped], .did, .couldHave, .didNot),
+      ([.open, .read, .mapped, .closedUnwritten], .did, .didNot, .didNot),
+      ([.read, .mapped, .mapShared], .did, .couldHave, .didNot),
+      ([.read, .mapped, .mapWritable], .did, .couldHave, .didNot),
+      ([.open, .read, .exec, .mapped, .closedUnwritten], .did, .didNot, .did),
+      ([.open, .write], .couldHave, .couldHave, .didNot),
+    ] as [Row])
+  func held(row: Row) {
+    #expect(row.0.heldAnswer(.read) == row.read)
+    #expect(row.0.heldAnswer(.write) == row.write)
+    #expect(row.0.heldAnswer(.exec) == row.exec)
+    #expect(row.0.heldAnswer(.any) == .did)
+  }
+
+  @Test("a file is left open until one close was seen")
+  func leftOpen() {
+    #expect(Operations([.open, .read]).isLeftOpen)
+    #expect(!Operations([.open, .closedUnwritten]).isLeftOpen)
+    #expect(!Operations([.open, .closedWritable]).isLeftOpen)
+    #expect(!Operations([.read, .mapped]).isLeftOpen)
   }
 }

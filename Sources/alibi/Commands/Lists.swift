@@ -4,7 +4,8 @@ internal import Records
 
 /// Accesses as a table.
 enum AccessTable {
-  static func text(_ rows: [AccessRow], limit: Int = .max) -> String {
+  /// - Parameter from: what was over before, but for a hold, is said to be held.
+  static func text(_ rows: [AccessRow], limit: Int = .max, from: Timestamp = .distantPast) -> String {
     var table = Table(["RECORD", "TIME", "SESSION", "DEVELOPER", "PROCESS", "OPERATIONS", "SURE", "PATH"])
     for row in rows.prefix(limit) {
       let access = row.access
@@ -14,7 +15,8 @@ enum AccessTable {
       table.add([
         "\(row.id)", access.time.from.short, row.session ?? "-", row.developer ?? "-",
         "\(process)[\(row.pid.map(String.init) ?? "?")]",
-        access.operations.labels.joined(separator: ",") + (access.count > 1 ? " ×\(access.count)" : ""),
+        access.operations.labels.joined(separator: ",") + (access.count > 1 ? " ×\(access.count)" : "")
+          + (access.time.to < from ? " held" : ""),
         access.attribution.label, path,
       ])
     }
@@ -76,7 +78,7 @@ struct Accesses: ParsableCommand {
   func run() throws {
     let filter = try Filter(path: what.path, op: what.op, from: when.from, to: when.to, limit: when.limit)
     let rows = try common.freshStore().accesses(whose.applied(to: filter))
-    if common.json { return try Output.json(rows.map(JsonAccess.init)) }
+    if common.json { return try Output.json(rows.map { JsonAccess($0) }) }
     guard !rows.isEmpty else { return try Output.write("no access matches") }
     try Output.write(AccessTable.text(rows))
   }
@@ -100,7 +102,7 @@ struct Timeline: ParsableCommand {
       throw Failure.usage("no session is called \(session)", hint: "`alibi sessions` lists them")
     }
     let rows = try store.accesses(filter)
-    if common.json { return try Output.json(rows.map(JsonAccess.init)) }
+    if common.json { return try Output.json(rows.map { JsonAccess($0) }) }
     guard !rows.isEmpty else { return try Output.write("the session has no such access") }
     try Output.write(AccessTable.text(rows))
   }

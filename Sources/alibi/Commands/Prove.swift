@@ -34,7 +34,7 @@ struct Prove: ParsableCommand {
   @Option(name: .long, help: ArgumentHelp("Which operations count: read, write, exec, any.", valueName: "kind"))
   var op = "any"
 
-  @Flag(name: .long, help: "The target is a pattern.")
+  @Flag(name: .long, help: "The target is a pattern, of real paths: symbolic links within are not followed.")
   var glob = false
 
   @Flag(name: .long, help: "Accept a name that nothing is known to have borne.")
@@ -57,7 +57,7 @@ struct Prove: ParsableCommand {
       throw Failure.usage(
         "--from \(start) is after --to \(end)", hint: isFuture ? "nobody can vouch for the future" : "exchange the two")
     }
-    var question = try TargetResolver.question(target, isGlob: glob, time: Interval(from: start, to: end))
+    var question = try TargetResolver.question(target, isGlob: glob, time: Interval(from: start, to: end), store: store)
     question.kind = kind
     question.acceptsAbsentName = absentName
     if let agent { question.scope = .agent(agent) }
@@ -149,9 +149,9 @@ struct JsonVerdict: Encodable {
     coveredSeconds = verdict.covered.seconds
     proven = verdict.covered.intervals.map { [$0.from.description, $0.to.description] }
     sessions = verdict.sessions.map(\.key)
-    accesses = verdict.accesses.map(JsonAccess.init)
-    possible = verdict.possible.map(JsonAccess.init)
-    unattributed = verdict.unattributed.map(JsonAccess.init)
+    accesses = verdict.accesses.map { JsonAccess($0, from: question.time.from) }
+    possible = verdict.possible.map { JsonAccess($0, from: question.time.from) }
+    unattributed = verdict.unattributed.map { JsonAccess($0, from: question.time.from) }
     gaps = verdict.gaps.map(JsonGap.init)
     hazards = verdict.hazards.map {
       Hazard(kind: $0.kind, detail: $0.detail, from: $0.time?.from.description, to: $0.time?.to.description)
@@ -183,6 +183,9 @@ struct VerdictText {
     lines.append("  sessions \(sessions)")
     lines.append("  covered  \(seconds(verdict.covered.seconds)) of \(seconds(question.time.seconds)) s")
     section("accesses", verdict.accesses, &lines)
+    if verdict.accesses.contains(where: { $0.access.time.to < question.time.from }) {
+      lines.append("(held: mapped or open since before that time; a mapping raises nothing when it is used)")
+    }
     section("accesses that could have been of that kind, or in that time", verdict.possible, &lines)
     section("accesses for which nobody can be named", verdict.unattributed, &lines)
     if !verdict.gaps.isEmpty {
@@ -220,6 +223,6 @@ struct VerdictText {
 
   private func section(_ title: String, _ rows: [AccessRow], _ lines: inout [String]) {
     guard !rows.isEmpty else { return }
-    lines += ["", "\(title):", AccessTable.text(rows, limit: 20)]
+    lines += ["", "\(title):", AccessTable.text(rows, limit: 20, from: question.time.from)]
   }
 }

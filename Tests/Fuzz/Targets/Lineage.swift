@@ -110,7 +110,8 @@ private let midway: (snapshot: [UInt8], next: [UInt8]) = {
         try promise((access.session == nil) == (access.attribution == .unattributed), "nobody's, but attributed")
         try promise(!access.operations.subtracting(Operations.qualifiers).isEmpty, "a close is no access")
       case .name(let change):
-        try promise(change.to.bytes.count <= 2 * bytes.count + 64, "a path longer than all that was said")
+        let longest = max(change.from?.bytes.count ?? 0, change.to?.bytes.count ?? 0)
+        try promise(longest <= 2 * bytes.count + 64, "a path longer than all that was said")
       default: break
       }
     }
