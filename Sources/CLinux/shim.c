@@ -120,7 +120,8 @@ int cl_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int cl_pipe(int *output, int *input) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -1;
+  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  if (fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) return -1;
   *output = ends[0];
   *input = ends[1];
   return 0;

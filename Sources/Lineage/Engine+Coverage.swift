@@ -10,9 +10,7 @@ extension Engine {
     let beaten = pulse.isNeeded ? pulse.beatenTo ?? 0 : .max
     let waiting = (unplaced.map(\.time.from) + nameEvents.late.map(\.time.from)).min().map(monotonic) ?? .max
     let to = min(batch.emptied, beaten, waiting, episodes.values.map(\.since).min() ?? .max)
-    // It vouches for nothing before the marks were set.
-    let from = vouchedTo ?? max(batch.lower, run?.monotonic ?? 0)
-    guard to >= from else { return nil }
+    guard let from = vouchedTo, to >= from else { return nil }
     vouchedTo = to
     return Interval(from: wall(from), to: wall(to))
   }

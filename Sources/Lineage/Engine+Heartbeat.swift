@@ -15,6 +15,8 @@ struct Pulse {
   var isNeeded = false
   /// Processes whose descendants are canaries.
   var nurseries: Set<Int32> = []
+  /// Pids that a canary had lately.
+  var pids: Set<Int32> = []
   /// Heartbeats whose canaries may still be in the queue.
   var waiting: [Heartbeat] = []
   var seen: Set<SeenCanary> = []
@@ -40,6 +42,7 @@ extension Engine {
 
   /// Whether an event is a canary's, and nobody's access; a canary is noted, also where its pid has another life too.
   mutating func isCanary(_ pid: Int32, on fileSystem: UInt64?) -> Bool {
+    guard pulse.pids.contains(pid) else { return false }
     let lives = processes.lives(pid)
     guard lives.contains(where: { $0.session == Self.canarySession }) else { return false }
     pulse.seen.insert(SeenCanary(pid: pid, fileSystem: fileSystem))
@@ -145,6 +148,7 @@ extension Pulse: Archived {
   mutating func exchange(_ archive: inout Archive) throws(JournalError) {
     try archive(&isNeeded)
     try archive.set(&nurseries, 0) { (archive, pid) throws(JournalError) in try archive(&pid) }
+    try archive.set(&pids, 0) { (archive, pid) throws(JournalError) in try archive(&pid) }
     try archive.list(&waiting, Heartbeat(started: 0, ended: 0, canaries: [], marked: [])) {
       (archive, heartbeat) throws(JournalError) in
       var bytes = heartbeat.payload

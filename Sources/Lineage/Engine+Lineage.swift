@@ -52,6 +52,7 @@ extension Engine {
     life.reportedAt = batch.upper
     inherit(&life, from: parent, at: time)
     if let old = processes[child], old.died == nil { died(child, at: time) }
+    if life.session == Self.canarySession { pulse.pids.insert(child) }
     processes.begin(life, at: time, lower: batch.lower)
     if let session = life.session { sessions[session]?.members += 1 }
     if run?.hasPerf == true, run?.hasConnector == true {
@@ -179,7 +180,7 @@ extension Engine {
       kept.copied = mapping.path(in: source)
       return kept
     }
-    let choice = explanation(of: pid, main)
+    let choice = explanation(of: pid, main, at: time)
     for index in (execs[pid] ?? []).indices where execs[pid]?[index].usedIn == nil {
       execs[pid]?[index].usedIn = batchNumber
     }
@@ -218,7 +219,7 @@ extension Engine {
         undecided[pid] = nil
         continue
       }
-      let choice = explanation(of: pid, main)
+      let choice = explanation(of: pid, main, at: since)
       guard choice.executable != nil || isConclusive(since) else { continue }
       undecided[pid] = nil
       for index in (execs[pid] ?? []).indices where execs[pid]?[index].usedIn == nil {
@@ -280,7 +281,7 @@ extension Engine {
   /// execs of the pid, also of failed ones; the first mapping tells them apart. A script is told later, by the
   /// interpreter that opens it.
   private mutating func explanation(
-    of pid: Int32, _ main: FileMapping?
+    of pid: Int32, _ main: FileMapping?, at time: UInt64
   ) -> (executable: ExecCandidate?, agent: AgentMatch?) {
     let candidates = execs[pid] ?? []
     guard let main else {
@@ -294,7 +295,7 @@ extension Engine {
         && ($0.device == main.device || $0.identity?.generation == main.generation)
     }
     // Mapped from where no opening was seen: nobody can explain it.
-    guard var chosen = mapped else { return (nil, nil) }
+    guard var chosen = mapped ?? openedBeforeTheMarks(main, at: time) else { return (nil, nil) }
     // The kernel told the mapping's path at the exec; the directory's may have changed before it was asked for.
     let told = RawPath(main.copied ?? [])
     let match = agentMatch(chosen) ?? rules.agent(executable: told)
@@ -304,6 +305,19 @@ extension Engine {
     }
     return (chosen, match)
   }
+
+  /// What was executed while the marks were being set had been opened before them.
+  private func openedBeforeTheMarks(_ main: FileMapping, at time: UInt64) -> ExecCandidate? {
+    guard let run, time < run.monotonic.later(by: Self.startUp),
+      let fileSystem = fileSystems.fileSystem(device: main.device)
+    else { return nil }
+    var candidate = ExecCandidate(path: RawPath(main.copied ?? []))
+    candidate.identity = FileIdentity(fileSystem: fileSystem, inode: main.inode, generation: main.generation)
+    return candidate
+  }
+
+  /// The longest that an exec may take at a start of the service.
+  private static let startUp: UInt64 = 1_000_000_000
 
   private mutating func agentMatch(_ candidate: ExecCandidate) -> AgentMatch? {
     guard let path = candidate.path else { return nil }

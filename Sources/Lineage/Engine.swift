@@ -192,7 +192,8 @@ public struct Engine {
       case .run:
         run = try RunEntry(payload: entry.bytes)
         isFirstScan = true
-        vouchedTo = nil
+        // It vouches for nothing before the marks were set.
+        vouchedTo = run?.monotonic
       case .barrier:
         var reader = ByteReader(entry.bytes)
         barriers.append(try reader.integer(UInt64.self))
@@ -253,6 +254,7 @@ public struct Engine {
     directories.endBatch()
     if batch.upper > lastSweep.later(by: 10_000_000_000) {
       processes.sweep(diedBefore: lastSweep)
+      pulse.pids = pulse.pids.filter { processes[$0]?.session == Self.canarySession }
       execs = execs.filter { pid, _ in processes[pid].map { $0.died == nil } ?? false }
       lastSweep = batch.upper
     }

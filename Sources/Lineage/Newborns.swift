@@ -59,9 +59,11 @@ struct Newborns {
 extension Newborns: Archived {
   static var blank: Newborns { Newborns() }
 
-  /// Those alone of which something would have to be written: forgetting the others only means that more is.
+  /// Of very many those alone of which something would have to be written: forgetting the others only means that
+  /// more is.
   mutating func exchange(_ archive: inout Archive) throws(JournalError) {
-    var known = archive.isReading ? [:] : young.merging(old) { $1 }.filter { !$0.value.changes.isEmpty }
+    var known = archive.isReading ? [:] : young.merging(old) { $1 }
+    if known.count > 2000 { known = known.filter { !$0.value.changes.isEmpty } }
     try archive.table(&known, .blank, Newborn()) { (archive, identity, newborn) throws(JournalError) in
       try archive(&identity)
       try archive.list(&newborn.changes)

@@ -28,7 +28,7 @@ final class Recorder: @unchecked Sendable {
   private var lastCommit: UInt64 = 0
   /// CLOCK_MONOTONIC before which a store that refused is not tried again.
   private var nextAttempt: UInt64 = 0
-  private var lastLetGo: UInt64 = 0
+  private var lastForgotten: UInt64 = 0
   private var reached: [UInt64] = []
   private var failures = 0
   private var isSnapshotTooLarge = false
@@ -118,7 +118,7 @@ final class Recorder: @unchecked Sendable {
       let isStopping = shared.withLock { $0.isStopping }
       if let rules = shared.withLock({ $0.rules.take() }) { engine.adopt(rules) }
       drain()
-      letGoOfMounts()
+      forgetMounts()
       collectDigests()
       if isStopping { nextAttempt = 0 }
       commitIfDue(now: isStopping)
@@ -184,12 +184,12 @@ final class Recorder: @unchecked Sendable {
     }
   }
 
-  /// Now and then, so that many questions share one look at the mounts and nobody waits long to unmount.
-  private func letGoOfMounts() {
+  /// Now and then, so that many questions share one look at the mounts.
+  private func forgetMounts() {
     let time = Clock.monotonic.now
-    guard time > lastLetGo + 300_000_000 else { return }
-    oracle.letGo()
-    lastLetGo = time
+    guard time > lastForgotten + 300_000_000 else { return }
+    oracle.forgetMounts()
+    lastForgotten = time
   }
 
   private func collectDigests() {

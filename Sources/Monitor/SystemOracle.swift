@@ -6,18 +6,8 @@ internal import Records
 
 /// Answers the attribution's questions from the running system, and keeps the answers for a recorded journal.
 struct SystemOracle: Oracle {
-  /// A directory of a file system, to open handles by, and where it is mounted.
-  private final class Mount: Sendable {
-    let descriptor: OwnedDescriptor
-    let point: RawPath
-
-    init(_ descriptor: consuming OwnedDescriptor, point: RawPath) {
-      self.descriptor = descriptor
-      self.point = point
-    }
-  }
-
-  private var mounts: [UInt64: [Mount]] = [:]
+  /// Where each file system is mounted. The places alone: a directory held open would keep it from being unmounted.
+  private var mounts: [UInt64: [RawPath]] = [:]
   private var users = UserNames()
   /// Where answers go besides the attribution, if somebody records the journal.
   var keep: ((Exchange) -> Void)?
@@ -34,34 +24,29 @@ struct SystemOracle: Oracle {
   }
 
   private mutating func path(_ fileSystem: UInt64, _ type: Int32, _ handle: [UInt8]) -> [UInt8]? {
-    for mount in mounts(of: fileSystem) {
-      guard let directory = try? FileHandle(type: type, bytes: handle).open(mount: mount.descriptor),
+    for point in mounts(of: fileSystem) {
+      guard let mount = try? OwnedDescriptor.open(bytes: point.bytes, [.readOnly, .directory]),
+        let directory = try? FileHandle(type: type, bytes: handle).open(mount: mount),
         let status = try? FileStatus(descriptor: directory), status.links > 0,
         let found = try? LinuxKernel.path(of: directory)
       else { continue }
       // Through a bind mount of a part, what lies outside that part has a path that leads nowhere.
-      if RawPath(found).isAtOrBeneath(mount.point) { return found }
+      if RawPath(found).isAtOrBeneath(point) { return found }
     }
     return nil
   }
 
-  private mutating func mounts(of fileSystem: UInt64) -> [Mount] {
+  private mutating func mounts(of fileSystem: UInt64) -> [RawPath] {
     if let known = mounts[fileSystem] { return known }
     guard let text = try? Procfs.file("/proc/self/mountinfo", limit: 16 << 20) else { return [] }
-    var found: [Mount] = []
-    for mount in MountEntry.canonicalOrder(MountEntry.table(text))
-    where (try? fileSystemID(path: mount.mountPoint)) == fileSystem {
-      if let directory = try? OwnedDescriptor.open(bytes: mount.mountPoint, [.readOnly, .directory]) {
-        found.append(Mount(directory, point: RawPath(mount.mountPoint)))
-      }
-    }
-    mounts[fileSystem] = found
-    return found
+    let found = MountEntry.canonicalOrder(MountEntry.table(text)).map(\.mountPoint)
+      .filter { (try? fileSystemID(path: $0)) == fileSystem }
+    mounts[fileSystem] = found.map { RawPath($0) }
+    return mounts[fileSystem] ?? []
   }
 
-  /// Lets go of every file system: a directory held open keeps it from being unmounted, and tells old paths after
-  /// its mount was moved.
-  mutating func letGo() {
+  /// Forgets where file systems are mounted: tomorrow they may be elsewhere.
+  mutating func forgetMounts() {
     mounts.removeAll()
   }
 

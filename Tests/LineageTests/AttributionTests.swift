@@ -209,12 +209,25 @@ struct AttributionTests {
   @Test("an exec that no opening explains makes a session of an unknown executable")
   func unexplained() throws {
     var scene = try Scene()
+    scene.wait(seconds: 2)
     scene.fork(100, 200)
     scene.commit(200, maps: 4242)
     scene.read(200, "a.txt", 50)
     try scene.batch()
     #expect(scene.sessions.map(\.agent) == [Session.unknownExecutable])
     #expect(scene.accesses("/home/u/proj/a.txt").count == 1)
+  }
+
+  @Test("what was executed while the marks were being set is explained by what it maps, an agent too")
+  func executedAtTheStart() throws {
+    var scene = try Scene()
+    scene.fork(100, 200)
+    scene.commit(200, maps: 4242, as: "/usr/bin/something")
+    scene.fork(100, 201)
+    scene.commit(201, maps: 4243, as: "/home/u/.local/share/claude/versions/2.1.329")
+    try scene.batch()
+    #expect(scene.sessions.map(\.agent) == ["claude-code"])
+    #expect(scene.sessions.map(\.root.pid) == [201])
   }
 
   @Test("the service's own accesses are nobody's")

@@ -86,6 +86,8 @@ struct Scene {
     entries += writer.bytes + payload + [UInt8](repeating: 0, count: padding)
   }
 
+  mutating func wait(seconds: UInt64) { now += seconds * 1_000_000_000 }
+
   @discardableResult
   private mutating func tick() -> UInt64 {
     now += 1000
