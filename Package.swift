@@ -76,6 +76,9 @@ let package = Package(
     .testTarget(
       name: "KernelTests", dependencies: ["CTestActions", "TestSupport", "LinuxKernel", "Decode"],
       swiftSettings: strict),
+    .executableTarget(name: "gauntlet-actor", dependencies: ["CTestActions"], path: "Tests/Gauntlet/Actor"),
+    .executableTarget(
+      name: "alibi-gauntlet", dependencies: ["CLinux"], path: "Tests/Gauntlet/Driver", swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(name: "RecordsTests", dependencies: ["Records"], swiftSettings: strict),
     .testTarget(name: "DecodeTests", dependencies: ["Decode"], exclude: ["Fixtures"], swiftSettings: strict),
