@@ -33,7 +33,7 @@ struct named_way {
   way *run;
 };
 
-extern const struct named_way file_ways[], name_ways[], space_ways[];
+extern const struct named_way file_ways[], name_ways[], other_ways[], space_ways[];
 
 // How the program goes on: a block between braces, and how to tell that it is over.
 struct block {

@@ -66,8 +66,8 @@ static char *bytes_of(const char *word) {
 }
 
 static const struct named_way *find_way(const char *name) {
-  const struct named_way *tables[] = {file_ways, name_ways, space_ways};
-  for (int i = 0; i < 3; i++)
+  const struct named_way *tables[] = {file_ways, name_ways, other_ways, space_ways};
+  for (int i = 0; i < 4; i++)
     for (const struct named_way *each = tables[i]; each->name; each++)
       if (!strcmp(each->name, name)) return each;
   return NULL;

@@ -1,6 +1,3 @@
-import Foundation
-import Glibc
-
 /// What was true in a round.
 struct Truth {
   var plan: Plan
@@ -12,71 +9,18 @@ struct Truth {
   var roots: [Int: Int32]
 }
 
-/// Makes the files of a plan, has the actors do it, and hears what they say.
+/// Makes the files of a plan and has it played.
 struct Round {
   let plan: Plan
   let installation: Installation
 
-  private static let reportNumber: Int32 = 60
-
-  /// `during` is called again and again while the actors are at work, with the milliseconds since the base.
   func run(during: (Int) throws -> Void = { _ in }) throws -> Truth {
     try makeFiles()
     Wall.sleep(milliseconds: 60)
-    let start = Wall.now, base = Wall.monotonic + 80_000_000
-    let log = unsafe open(plan.place + "/actors.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-    defer { close(log) }
-    var children: [Child] = [], pipes: [Int32] = []
-    defer { for each in pipes { close(each) } }
-    for index in plan.actors.indices {
-      var ends: [Int32] = [0, 0]
-      guard unsafe pipe(&ends) == 0 else { throw Trouble("pipe: errno \(errno)") }
-      for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-      pipes.append(ends[0])
-      children.append(
-        try Child(
-          plan.ordinaryProgram,
-          ["--report", "\(Self.reportNumber)", "--base", "\(base)", "--", plan.program(of: index)],
-          descriptors: [Self.reportNumber: ends[1]], errors: log))
-      close(ends[1])
-    }
-    var said = [[UInt8]](repeating: [], count: pipes.count)
-    var open = Set(pipes.indices)
-    let deadline = base + Int64(plan.length + 20_000) * 1_000_000
-    while !open.isEmpty, Wall.monotonic < deadline {
-      var polls = open.sorted().map { pollfd(fd: pipes[$0], events: Int16(POLLIN), revents: 0) }
-      _ = unsafe poll(&polls, nfds_t(polls.count), 20)
-      for (index, ready) in zip(open.sorted(), polls) where ready.revents != 0 {
-        var buffer = [UInt8](repeating: 0, count: 32 * 1024)
-        let count = unsafe read(pipes[index], &buffer, buffer.count)
-        if count > 0 { said[index] += buffer.prefix(count) } else { open.remove(index) }
-      }
-      try during(Int((Wall.monotonic - base) / 1_000_000))
-    }
-    if !open.isEmpty { for child in children { child.signal(SIGKILL) } }
-    for child in children { child.wait() }
-    // What an actor cloned for its parent is this process's own child now.
-    while waitpid(-1, nil, Int32(WNOHANG)) > 0 {}
-    guard open.isEmpty else {
-      let log = (try? Disk.read(plan.place + "/actors.log")).map { String(decoding: $0, as: UTF8.self) } ?? ""
-      throw Trouble("actors \(open.sorted()) did not end; they said: \(log)")
-    }
-    // The span is to end surely after the last deed, as Alibi tells time.
-    Wall.sleep(milliseconds: 60)
-    return truth(said.flatMap { bytes in reports(bytes) }, Span(from: start, to: Wall.now))
-  }
-
-  private func reports(_ bytes: [UInt8]) -> [Report] {
-    stride(from: 0, to: bytes.count - 31, by: 32).compactMap { at in
-      func number(_ offset: Int, _ count: Int) -> UInt64 {
-        bytes[(at + offset)..<(at + offset + count)].reversed().reduce(0) { $0 << 8 | UInt64($1) }
-      }
-      guard number(0, 4) == 0x6c74_7561 else { return nil }
-      return Report(
-        deed: Int(number(4, 4)), pid: Int32(truncatingIfNeeded: number(8, 4)),
-        result: Int32(truncatingIfNeeded: number(12, 4)),
-        span: Span(from: Int64(bitPattern: number(16, 8)), to: Int64(bitPattern: number(24, 8))))
-    }
+    let stage = Stage(worker: plan.ordinaryProgram, log: plan.place + "/actors.log")
+    let (reports, span) = try stage.play(
+      plan.actors.indices.map { plan.program(of: $0) }, within: plan.length, during: during)
+    return truth(reports, span)
   }
 
   private func truth(_ reports: [Report], _ span: Span) -> Truth {
@@ -133,58 +77,4 @@ struct Round {
 
   /// Takes everything away again.
   func clean() throws { try Disk.remove(plan.place) }
-}
-
-/// Files by paths of any bytes.
-enum Disk {
-  private static func terminated(_ path: Path) -> [CChar] { (path + [0]).map { CChar(bitPattern: $0) } }
-
-  private static func check(_ result: Int32, _ path: Path) throws {
-    guard result >= 0 else { throw Trouble("\(path.escaped): \(unsafe String(cString: strerror(errno)))") }
-  }
-
-  static func makeDirectory(_ path: Path) throws {
-    let result = unsafe mkdir(terminated(path), 0o755)
-    if result < 0, errno == EEXIST { return }
-    try check(result, path)
-  }
-
-  static func makeDirectories(_ path: Path) throws {
-    if path.count > 1 { try makeDirectories(path.parent) }
-    if !path.isEmpty { try makeDirectory(path) }
-  }
-
-  static func link(_ path: Path, to target: Path) throws {
-    try check(unsafe symlink(terminated(target), terminated(path)), path)
-  }
-
-  static func write(_ path: Path, _ bytes: [UInt8], mode: UInt32) throws {
-    let file = unsafe open(terminated(path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode_t(mode))
-    try check(file, path)
-    defer { close(file) }
-    guard unsafe Glibc.write(file, bytes, bytes.count) == bytes.count else { throw Trouble("\(path.escaped): cut off") }
-  }
-
-  static func read(_ path: String) throws -> [UInt8] {
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    try check(file, Path(path))
-    defer { close(file) }
-    let size = Int(lseek(file, 0, SEEK_END))
-    var bytes = [UInt8](repeating: 0, count: size)
-    guard unsafe pread(file, &bytes, size, 0) == size else { throw Trouble("\(path): cut off") }
-    return bytes
-  }
-
-  static func remove(_ path: String) throws {
-    try Child.run("/bin/rm", ["-rf", "--one-file-system", path])
-  }
-
-  /// An empty directory in /tmp that every user may enter.
-  static func scratch(_ name: String) throws -> String {
-    var template = Array("/tmp/\(name)-XXXXXX".utf8CString)
-    guard unsafe mkdtemp(&template) != nil else { throw Trouble("no directory in /tmp: errno \(errno)") }
-    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    _ = unsafe chmod(path, 0o755)
-    return path
-  }
 }

@@ -149,6 +149,7 @@ struct Answer: Codable {
   var unattributed: [Access]
   var gaps: [Gap]
   var hazards: [Hazard]
+  var limits: [String]
 
   /// Why it is not proven, in words that can be counted.
   var reasons: [String] {
