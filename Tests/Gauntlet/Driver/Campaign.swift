@@ -14,6 +14,8 @@ struct Campaign {
     let begun = Wall.monotonic
     func elapsed() -> Double { Double(Wall.monotonic - begun) / 1e9 }
     let service = try Service(installation, at: place)
+    // Questions reach back a second before a round.
+    Wall.sleep(milliseconds: 1200)
     while summary.trials < options.trials, elapsed() < (options.minutes ?? .infinity) * 60 {
       let seed = random.next()
       do {
@@ -34,13 +36,43 @@ struct Campaign {
     var generator = Generator(seed: seed, place: "\(place)/r\(number)")
     let round = Round(plan: generator.plan(), installation: installation)
     defer { try? round.clean() }
-    let truth = try round.run()
-    var examiner = try Examiner(service, truth)
     var random = RandomSource(seed: seed ^ 0x5155_4553_5449_4f4e)
+    let fault = options.faults && number % 4 == 3 ? random.one(of: Fault.allCases) : nil
+    let moment = Int.random(in: 600...1600, using: &random)
+    var hasStruck = false
+    let stage = Stage(worker: round.plan.ordinaryProgram, log: round.plan.place + "/actors.log")
+    let truth = try round.run { milliseconds in
+      guard let fault, !hasStruck, milliseconds > moment else { return }
+      hasStruck = true
+      try fault.strike(service, stage, at: round.plan.place)
+    }
+    if let fault { summary.faults[fault.rawValue, default: 0] += 1 }
+    var examiner = try Examiner(service, truth)
     try examiner.ask(Question.list(truth, random: &random))
-    let grave = examiner.score.findings.filter { $0.kind != .needless }
-    if !grave.isEmpty { summary.kept.append(try Keeper(directory: keep).keep("round-\(seed)", truth, grave)) }
+    let grave = examiner.score.findings.filter { [.falseAlibi, .falseAccusation].contains($0.kind) }
+    if !grave.isEmpty {
+      let keeper = Keeper(directory: keep)
+      summary.kept.append(try keeper.keep("round-\(seed)", truth, grave))
+      // A fault cannot be made to come again at the same instant.
+      if fault == nil, options.shrinks, let small = try shrink(truth.plan, grave[0], service, keeper, &summary) {
+        summary.kept.append(small)
+      }
+    }
     return examiner.score
+  }
+
+  /// The first of each label is made small.
+  private func shrink(
+    _ plan: Plan, _ finding: Finding, _ service: Service, _ keeper: Keeper, _ summary: inout Summary
+  ) throws -> String? {
+    guard summary.shrunk.insert(finding.label).inserted, summary.shrunk.count <= 5 else { return nil }
+    var shrinker = Shrinker(installation, at: place, service)
+    guard let small = try shrinker.shrink(plan, finding) else {
+      say("  it does not come again")
+      return nil
+    }
+    say("  shrunk to \(small.deeds.count) deeds")
+    return try shrinker.keep(small, finding, keeper, name: "small-\(summary.shrunk.count)")
   }
 
   private func report(_ score: Score, _ seed: UInt64, _ summary: Summary, _ elapsed: Double) {

@@ -7,7 +7,8 @@ extension CaseRunner {
     switch each.name {
     case "A5b": try heldMapping(each)
     case "A12": try mountedLater(each)
-    case "A12.loop": try loopImage(each)
+    case "A12.loop": try loopImage(each, raw: false)
+    case "A13": try loopImage(each, raw: true)
     case "B8.late": try joinedLate(each)
     case "C1": try killedRecorder(each)
     case "C2": try killedService(each)
@@ -69,17 +70,24 @@ extension CaseRunner {
     return (words(answer), answer.verdict != "not-accessed")
   }
 
-  private func loopImage(_ each: NamedCase) throws -> (String, Bool) {
+  /// A file on a loop device: by its name, or by reading the device.
+  private func loopImage(_ each: NamedCase, raw: Bool) throws -> (String, Bool) {
     let service = try service()
     var scene = try prepare(each)
     defer { clean(scene) }
     let point = String(decoding: scene.names["M"] ?? [], as: UTF8.self), image = point + ".image"
-    guard try Child.run("/bin/sh", ["-c", "truncate -s 8M \(image) && mkfs.ext4 -q \(image) && mount -o loop \(image) \(point)"])
-      .status == 0
-    else { return ("no loop device", false) }
+    let script = """
+      truncate -s 8M \(image) && mkfs.ext4 -q \(image) && mount -o loop \(image) \(point) && echo new > \(point)/new \
+      && sync -f \(point) && losetup -n -O NAME -j \(image)
+      """
+    let (status, output) = try Child.run("/bin/sh", ["-c", script])
     defer { Disk.unmount(point) }
-    try Disk.write(Path(point + "/new"), Path("new\n"), mode: 0o644)
-    try play(reading(each, "at 300 do 1 read $M/new ;", ["$M/new"]), &scene)
+    guard status == 0, let device = String(decoding: output, as: UTF8.self).split(separator: "\n").last else {
+      return ("not done: no loop device", false)
+    }
+    let program = raw ? "do 1 read \(device) ;" : "do 1 read $M/new ;"
+    try play(reading(each, "at 300 " + program, ["$M/new"]), &scene)
+    guard scene.reports[1]?.result == 0 else { return ("not done: errno \(scene.reports[1]?.result ?? -1)", false) }
     try service.barrier()
     let answer = try ask(service, scene.asks[0], scene.span)
     return (words(answer), answer.verdict != "not-accessed")
@@ -223,8 +231,11 @@ extension CaseRunner {
     let service = try service()
     let (status, output) = try Child.run(
       "/usr/bin/setpriv",
-      ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--", installation.programs + "/alibi", "prove", "/etc/hostname",
-        "--from", "-1s", "--state", service.state])
+      [
+        "--reuid", "65534", "--regid", "65534", "--clear-groups", "--", installation.programs + "/alibi", "prove",
+        "/etc/hostname",
+        "--from", "-1s", "--state", service.state,
+      ])
     let text = String(decoding: output, as: UTF8.self)
     return ("exit \(status): \(text.prefix { $0 != "\n" })", status == 77 && text.contains("alibi: hint: "))
   }

@@ -47,7 +47,11 @@ final class CaseRunner {
         result.got = "\(error)"
         result.isRight = false
       }
-      if result.isRight == false, let known = each.known { result.note = "known: \(known)" }
+      if result.isRight == false, let known = each.known, !result.got.hasPrefix("not done") {
+        result.note = "known: \(known)"
+      } else if result.isRight == true, each.known != nil {
+        result.note = "it is known to fail, and does not: the table is to be corrected"
+      }
       say(result.line)
       return result
     }
@@ -150,7 +154,6 @@ final class CaseRunner {
       "D": Path(top + "/d"), "M": Path(top + "/m"), "W": Path(top + "/worker"), "H": Path(home),
       "X": Path(top + "/x"), "S": Path(top + "/s"), "L": Path(top + "/l"), "P": Path(top + "/p"),
       "R": Path(top + "/r"), "A": Path(top + "/other/.local/share/claude/versions/9.9.8"),
-      "B": Path(try rootDevice()),
     ]
     for index in 1...9 {
       let name = each.name == "A17" ? Self.hostile[index - 1] : Path("f\(index)")
@@ -163,7 +166,9 @@ final class CaseRunner {
     try write(names["X"], try Disk.read("/bin/true"), mode: 0o755)
     try write(names["S"], Path("#!/bin/sh\nexit 0\n"), mode: 0o755)
     try write(names["L"], try Disk.read("/lib/x86_64-linux-gnu/libdl.so.2"), mode: 0o755)
-    for program in [names["W"], names["R"], names["A"], Path(home + "/.local/share/claude/versions/9.9.9"), Path(home + "/renamed")] {
+    for program in [
+      names["W"], names["R"], names["A"], Path(home + "/.local/share/claude/versions/9.9.9"), Path(home + "/renamed"),
+    ] {
       try Disk.makeDirectories((program ?? []).parent)
       try write(program, worker, mode: 0o755)
     }
@@ -184,15 +189,6 @@ final class CaseRunner {
 
   func clean(_ scene: Scene) {
     if let top = scene.names["M"]?.parent { try? Disk.remove(String(decoding: top, as: UTF8.self)) }
-  }
-
-  private func rootDevice() throws -> String {
-    let table = String(decoding: try Disk.readAll("/proc/self/mountinfo"), as: UTF8.self)
-    for line in table.split(separator: "\n") {
-      let words = line.split(separator: " ")
-      if words.count > 8, words[4] == "/", let dash = words.firstIndex(of: "-") { return String(words[dash + 2]) }
-    }
-    return "/dev/null"
   }
 
   /// A program with its names put in.
@@ -232,6 +228,8 @@ final class CaseRunner {
       let words = Set(each.agent.split(separator: " ").map(String.init))
       asks = (1...9).map { "$\($0)" }.filter(words.contains) + ["$X", "$S", "$L", "$P"].filter(words.contains)
     }
-    scene.asks = asks.map { ask in (scene.names[String(ask.dropFirst().prefix(1))] ?? []) + Path(String(ask.dropFirst(2))) }
+    scene.asks = asks.map { ask in
+      (scene.names[String(ask.dropFirst().prefix(1))] ?? []) + Path(String(ask.dropFirst(2)))
+    }
   }
 }

@@ -1,10 +1,17 @@
 extension NamedCase {
   static let leaving: [NamedCase] = [
-    .init(name: "B1", title: "fork, vfork, clone3, posix_spawn, thread", expected: .seen, agent: inside(["fork", "vfork $W", "clone3", "spawn $W", "thread"])),
-    .init(name: "B2", title: "double fork, a session of its own, the parent dead", expected: .seen, agent: inside(["daemon", "storm 40"]) + " daemon { daemon { do 3 read $3 ; } }"),
+    .init(
+      name: "B1", title: "fork, vfork, clone3, posix_spawn, thread", expected: .seen,
+      agent: inside(["fork", "vfork $W", "clone3", "spawn $W", "thread"])),
+    .init(
+      name: "B2", title: "double fork, a session of its own, the parent dead", expected: .seen,
+      agent: inside(["daemon", "storm 40"]) + " daemon { daemon { do 3 read $3 ; } }"),
     .init(name: "B2b", title: "CLONE_PARENT", expected: .seen, agent: inside(["clone-parent"])),
-    .init(name: "B2c", title: "the leader gone; exec by another thread", expected: .seen, agent: inside(["leader-exit", "thread-exec $W"])),
-    .init(name: "B3", title: "after the agent's death", expected: .seen, agent: "at 100 later { at 500 do 1 read $1 ; }"),
+    .init(
+      name: "B2c", title: "the leader gone; exec by another thread", expected: .seen,
+      agent: inside(["leader-exit", "thread-exec $W"])),
+    .init(
+      name: "B3", title: "after the agent's death", expected: .seen, agent: "at 100 later { at 500 do 1 read $1 ; }"),
     .init(
       name: "B3.early", title: "the same, born at once at the agent's start", expected: .seen,
       agent: "later { at 500 do 1 read $1 ; } at 400"),
@@ -19,17 +26,27 @@ extension NamedCase {
     .init(
       name: "B4.other", title: "what somebody did in a pid that a session used afterwards", expected: .nothing,
       agent: "at 600 pid 31903 { do 1 read $1 ; }", bystander: "pid 31903 { do 2 read $2 ; }", asks: ["$2"]),
-    .init(name: "B5", title: "another user: setuid, setpriv, su", expected: .seen, agent: inside(["nobody", "set-privilege $W", "switch-user $W"])),
-    .init(name: "B6.forged", title: "another name and command line", expected: .seen, agent: "forge cat ; do 1 read $1 ;", form: "agent-forged"),
+    .init(
+      name: "B5", title: "another user: setuid, setpriv, su", expected: .seen,
+      agent: inside(["nobody", "set-privilege $W", "switch-user $W"])),
+    .init(
+      name: "B6.forged", title: "another name and command line", expected: .seen, agent: "forge cat ; do 1 read $1 ;",
+      form: "agent-forged"),
     .init(name: "B6.link", title: "through a symbolic link", expected: .seen, agent: each("read"), form: "agent-link"),
     .init(name: "B6.script", title: "by an interpreter", expected: .seen, agent: each("read"), form: "agent-script"),
     .init(name: "B6.loader", title: "by ld.so", expected: .seen, agent: each("read"), form: "agent-loader"),
-    .init(name: "B6.memory", title: "from memory: an unknown executable", expected: .hazard, agent: each("read"), form: "agent-memory"),
+    .init(
+      name: "B6.memory", title: "from memory: an unknown executable", expected: .hazard, agent: each("read"),
+      form: "agent-memory"),
     .init(
       name: "B6.renamed", title: "copied to another name, and it writes an agent's own files", expected: .hazard,
       agent: "do 1 read $1 ; do 2 agent-file $H/.claude ;", asks: ["$1"], form: "agent-renamed"),
-    .init(name: "B7", title: "something else that is named like an agent", expected: .nothing, bystander: "do 1 read $1 ;", asks: ["$1"]),
-    .init(name: "B8.nested", title: "an agent inside an agent", expected: .seen, agent: "agent $A { do 1 read $1 ; } do 2 read $2 ;"),
+    .init(
+      name: "B7", title: "something else that is named like an agent", expected: .nothing, bystander: "do 1 read $1 ;",
+      asks: ["$1"]),
+    .init(
+      name: "B8.nested", title: "an agent inside an agent", expected: .seen,
+      agent: "agent $A { do 1 read $1 ; } do 2 read $2 ;"),
     .init(
       name: "B8.two", title: "two agents at once on the same file", expected: .seen, agent: "at 200 do 1 read $1 ;",
       before: "later { agent $A { at 200 do 2 read $1 ; } }"),
@@ -49,19 +66,27 @@ extension NamedCase {
   ]
 
   static let blinding: [NamedCase] = [
-    .init(name: "C1", title: "kill -9 of the recorder under load", expected: .own, known: "guardian and recorder are one process yet"),
+    .init(
+      name: "C1", title: "kill -9 of the recorder under load", expected: .own,
+      known: "guardian and recorder are one process yet"),
     .init(name: "C2", title: "kill -9 of the service; stop and start", expected: .own),
     .init(name: "C3", title: "overflow of the queue", expected: .later, note: "a way to give the service a tiny queue"),
     .init(
       name: "C3b", title: "any user switches the connector off and on", expected: .seen,
       agent: "at 500 daemon { do 1 read $1 ; }", bystander: "nobody { do 9 silence ; }", asks: ["$1"]),
-    .init(name: "C3b.other", title: "and nobody is blamed for it", expected: .nothing, agent: "at 500 daemon { do 1 read $1 ; }", bystander: "nobody { do 9 silence ; } do 8 read $2 ;", asks: ["$2"]),
+    .init(
+      name: "C3b.other", title: "and nobody is blamed for it", expected: .nothing,
+      agent: "at 500 daemon { do 1 read $1 ; }", bystander: "nobody { do 9 silence ; } do 8 read $2 ;", asks: ["$2"]),
     .init(name: "C3c", title: "an access read seconds late, across `from`", expected: .own),
-    .init(name: "C3d", title: "loss on a CPU that then stays idle", expected: .later, note: "a heartbeat fork (the rest of issue 3)"),
+    .init(
+      name: "C3d", title: "loss on a CPU that then stays idle", expected: .later,
+      note: "a heartbeat fork (the rest of issue 3)"),
     .init(name: "C4", title: "audit rules removed, disabled, overrun", expected: .later, note: "audit (issue 5)"),
     .init(name: "C5", title: "unmounted and mounted again at once", expected: .own),
     .init(name: "C6", title: "the disk of the evidence full", expected: .own),
-    .init(name: "C7", title: "the wall clock set, suspend, a time namespace", expected: .later, note: "a machine whose clock may be set"),
+    .init(
+      name: "C7", title: "the wall clock set, suspend, a time namespace", expected: .later,
+      note: "a machine whose clock may be set"),
     .init(name: "C8", title: "power cut", expected: .later, note: "sealing (issue 4)"),
     .init(name: "C9", title: "evidence edited", expected: .later, note: "the log and its certificates (issue 4)"),
     .init(name: "C10", title: "a reader without rights", expected: .own),

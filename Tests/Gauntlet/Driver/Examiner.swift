@@ -122,10 +122,10 @@ struct Examiner {
       if perhaps.isEmpty, isOrdered { accuse(question, answer) }
     default:
       if let first = surely.first {
-        found(.missed, label(first, surely, question), question, answer, surely, answer.reasons.joined(separator: "; "))
+        let why = answer.reasons.joined(separator: "; ")
+        found(.missed, forgiven(question) + label(first, surely, question), question, answer, surely, why)
       } else if perhaps.isEmpty, isOrdered {
-        let isForgiven = service.troubled.contains { $0.overlaps(question.span) }
-        let label = (isForgiven ? "(fault) " : "") + answer.reasons.joined(separator: "; ")
+        let label = forgiven(question) + answer.reasons.joined(separator: "; ")
         found(.needless, label, question, answer, [], "")
       }
     }
@@ -133,6 +133,10 @@ struct Examiner {
       compareRecords(question, answer, surely, perhaps, isOrdered)
     }
     return about
+  }
+
+  private func forgiven(_ question: Question) -> String {
+    service.troubled.contains { $0.overlaps(question.span) } ? "(fault) " : ""
   }
 
   private mutating func accuse(_ question: Question, _ answer: Answer) {
@@ -154,7 +158,7 @@ struct Examiner {
       }
       if !isTold {
         found(
-          .missed, "no record: " + label(touch, [touch], question), question, answer, [touch],
+          .missed, forgiven(question) + "no record: " + label(touch, [touch], question), question, answer, [touch],
           "another record answers for it")
       }
     }

@@ -114,11 +114,11 @@ struct Plan: Codable {
   var mountPoint: String { place + "/mount" }
   var ordinaryProgram: String { place + "/bin/worker" }
 
-  /// The same with these deeds only, and the scenes they belong to.
-  func keeping(_ ids: Set<Int>) -> Plan {
+  /// The same with these deeds only, and the scenes they belong to, and some more.
+  func keeping(_ ids: Set<Int>, scenes kept: [Int]) -> Plan {
     var smaller = self
     smaller.deeds = deeds.filter { ids.contains($0.id) }
-    let used = Set(smaller.deeds.map(\.scene))
+    let used = Set(smaller.deeds.map(\.scene) + kept)
     for index in scenes.indices where !used.contains(index) { smaller.scenes[index].files = [] }
     let numbers = Set(smaller.deeds.compactMap(\.descriptor))
     for index in actors.indices {

@@ -5,6 +5,16 @@ struct Question {
     case tree(Path)
     /// Everything directly in a directory whose name is plain.
     case glob(Path)
+
+    /// The same in another round's place.
+    func moved(from old: String, to new: String) -> Target {
+      func shifted(_ path: Path) -> Path { Path(new) + path[Path(old).count...] }
+      return switch self {
+      case .file(let path): .file(shifted(path))
+      case .tree(let path): .tree(shifted(path))
+      case .glob(let path): .glob(shifted(path))
+      }
+    }
   }
 
   /// Why it is asked.

@@ -10,6 +10,7 @@ struct Summary: Codable {
   var falseAlibis = 0
   var falseAccusations = 0
   var missedAttributions = 0
+  var missedUnderFaults = 0
   var needlessNotProven = 0
   var forgivenNotProven = 0
   var ambiguousRecords = 0
@@ -22,6 +23,8 @@ struct Summary: Codable {
   /// Directories where failing programs are kept.
   var kept: [String] = []
   var troubles: [String] = []
+  /// The labels of failures that were made small.
+  var shrunk: Set<String> = []
 
   mutating func add(_ score: Score) {
     rounds += 1
@@ -35,6 +38,7 @@ struct Summary: Codable {
       switch finding.kind {
       case .falseAlibi: falseAlibis += 1
       case .falseAccusation: falseAccusations += 1
+      case .missed where finding.label.hasPrefix("(fault)"): missedUnderFaults += 1
       case .missed: missedAttributions += 1
       case .needless:
         if finding.label.hasPrefix("(fault)") { forgivenNotProven += 1 } else { needlessNotProven += 1 }
@@ -56,6 +60,7 @@ struct Summary: Codable {
       "FALSE ALIBIS         \(falseAlibis)",
       "FALSE ACCUSATIONS    \(falseAccusations)",
       "missed attributions  \(missedAttributions)",
+      "  under a fault      \(missedUnderFaults) (legitimate)",
       "needless NOT PROVEN  \(needlessNotProven)",
       "  under a fault      \(forgivenNotProven) (legitimate)",
       "ambiguous records    \(ambiguousRecords) beyond what was true",

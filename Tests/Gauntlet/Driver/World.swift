@@ -183,7 +183,9 @@ struct World {
       for each in list {
         // Whoever asks about a name may mean the file that bears it now, too.
         if Span(from: each.from, to: each.to).overlaps(asked) || each.to == .max { possible.insert(each.node) }
-        if matches(path), each.surelyFrom <= each.surelyTo, Span(from: each.surelyFrom, to: each.surelyTo).overlaps(asked) {
+        if matches(path), each.surelyFrom <= each.surelyTo,
+          Span(from: each.surelyFrom, to: each.surelyTo).overlaps(asked)
+        {
           sure.insert(each.node)
         }
       }
@@ -196,7 +198,9 @@ struct World {
       {
         surely.append(touch)
       }
-      if !touch.effect.could.isDisjoint(with: kind), couldMatch(touch.path, matches) || touch.node.map(possible.contains) == true {
+      if !touch.effect.could.isDisjoint(with: kind),
+        couldMatch(touch.path, matches) || touch.node.map(possible.contains) == true
+      {
         perhaps.append(touch)
       }
     }
