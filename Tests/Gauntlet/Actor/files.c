@@ -38,7 +38,6 @@ SHARED(do_openat2, ActionOpenat2)
 SHARED(do_creat, ActionCreate)
 SHARED(do_read, ActionRead)
 SHARED(do_pread, ActionReadAt)
-SHARED(do_mmap, ActionMap)
 SHARED(do_splice, ActionSplice)
 SHARED(do_copy_range, ActionCopyRange)
 SHARED(do_truncate, ActionTruncate)
@@ -151,15 +150,24 @@ static int map(const struct deed *deed, int open_flags, int protection, int flag
   TRY(fd = open_for(deed, open_flags));
   volatile char *bytes = mmap(NULL, page, protection, flags, fd, 0);
   int result = bytes == MAP_FAILED ? errno : 0;
-  close(fd);
-  if (result) return result;
+  if (result) {
+    close(fd);
+    return result;
+  }
   if (later != protection && mprotect((void *)bytes, page, later) < 0) result = errno;
-  if (!result && later & PROT_READ) {
+  struct stat info;
+  // Of an empty file there is nothing to touch.
+  int touches = fstat(fd, &info) == 0 && info.st_size > 0;
+  close(fd);
+  if (!result && touches && later & PROT_READ) {
     char first = bytes[0];
     if (stored) bytes[0] = first;
   }
   munmap((void *)bytes, page);
   return result;
+}
+static int do_mmap(const struct deed *deed) {
+  return map(deed, O_RDONLY, PROT_READ, MAP_PRIVATE, PROT_READ, 0);
 }
 static int do_mmap_shared(const struct deed *deed) {
   return map(deed, O_RDONLY, PROT_READ, MAP_SHARED, PROT_READ, 0);
@@ -329,7 +337,11 @@ static int do_fd_read(const struct deed *deed) {
   TRY(lseek(atoi(deed->word[0]), 0, SEEK_SET));
   return inherited(ActionReadInherited, deed, 0);
 }
-static int do_fd_map(const struct deed *deed) { return inherited(ActionMapInherited, deed, PROT_READ); }
+static int do_fd_map(const struct deed *deed) {
+  struct stat info;
+  TRY(fstat(atoi(deed->word[0]), &info));
+  return info.st_size > 0 ? inherited(ActionMapInherited, deed, PROT_READ) : ENODATA;
+}
 static int do_fd_aio(const struct deed *deed) { return inherited(ActionReadAsync, deed, 0); }
 static int do_fd_close(const struct deed *deed) {
   TRY(close(atoi(deed->word[0])));

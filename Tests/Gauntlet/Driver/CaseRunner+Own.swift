@@ -85,6 +85,8 @@ extension CaseRunner {
     guard status == 0, let device = String(decoding: output, as: UTF8.self).split(separator: "\n").last else {
       return ("not done: no loop device", false)
     }
+    // Until it is watched: what comes before is a gap, and says nothing of the device.
+    Wall.sleep(milliseconds: 800)
     let program = raw ? "do 1 read \(device) ;" : "do 1 read $M/new ;"
     try play(reading(each, "at 300 " + program, ["$M/new"]), &scene)
     guard scene.reports[1]?.result == 0 else { return ("not done: errno \(scene.reports[1]?.result ?? -1)", false) }

@@ -51,6 +51,11 @@ extension NamedCase {
     .init(
       name: "A8.link", title: "read by a link while both names are there", expected: .seen,
       agent: "do 1 link $1 $2x ; do 2 read $2x ;", asks: ["$1"]),
+    .init(
+      name: "A8.tree", title: "read by a link from outside the directory, and the link taken away", expected: .seen,
+      agent: "at 200 do 2 read $M/link ;",
+      bystander: "do 1 link $D/in $M/link ; at 600 do 3 unlink $M/link ;", asks: ["$D/"],
+      known: "files beneath a directory are looked up by the links they have when asked"),
     .init(name: "A8b", title: "a snapshot of a btrfs subvolume", expected: .later, note: "mkfs.btrfs on the machine"),
     .init(
       name: "A9", title: "renamed before and after, exchanged, `..`, `//`, a symbolic link", expected: .seen,

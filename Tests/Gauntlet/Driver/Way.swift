@@ -125,8 +125,8 @@ extension Way {
   static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
   /// Whether a failure with this code means that nothing at all was reached.
-  static func isClean(failure code: Int32) -> Bool {
-    // ENOENT, EACCES, ENOTDIR, EEXIST, EPERM
-    [2, 13, 20, 17, 1].contains(code)
+  func isClean(failure code: Int32) -> Bool {
+    // ENOENT, EACCES, ENOTDIR, EEXIST, EPERM. Of two files the first may have been opened already.
+    (effects.count == 1 || naming != .none) && [2, 13, 20, 17, 1].contains(code)
   }
 }

@@ -95,7 +95,7 @@ struct World {
   private mutating func apply(_ deed: Deed, _ report: Report) {
     let way = deed.kind
     guard report.result == 0 else {
-      if way.effects.allSatisfy({ $0.could.isEmpty }) && report.result != 106 || Way.isClean(failure: report.result) {
+      if way.effects.allSatisfy({ $0.could.isEmpty }) && report.result != 106 || way.isClean(failure: report.result) {
         return
       }
       if [.create, .replace].contains(way.naming) { isOrdered = false }
