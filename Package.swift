@@ -79,7 +79,10 @@ let package = Package(
     .executableTarget(name: "gauntlet-actor", dependencies: ["CTestActions"], path: "Tests/Gauntlet/Actor"),
     .executableTarget(
       name: "alibi-gauntlet", dependencies: ["CLinux"], path: "Tests/Gauntlet/Driver", swiftSettings: strict),
-    .testTarget(name: "HouseTests", swiftSettings: strict),
+    .testTarget(
+      name: "GauntletTests",
+      dependencies: ["TestSupport", "alibid", "alibi", "gauntlet-actor", "alibi-gauntlet"], swiftSettings: strict),
+    .testTarget(name: "HouseTests", dependencies: ["alibi", "alibi-gauntlet"], swiftSettings: strict),
     .testTarget(name: "RecordsTests", dependencies: ["Records"], swiftSettings: strict),
     .testTarget(name: "DecodeTests", dependencies: ["Decode"], exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(name: "JournalTests", dependencies: ["Journal"], swiftSettings: strict),

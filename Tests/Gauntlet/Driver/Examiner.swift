@@ -144,7 +144,9 @@ struct Examiner {
       score.ambiguous += 1
       return
     }
-    found(.falseAccusation, "verdict", question, answer, [], "no session did anything like it")
+    let had = question.scenes.contains { truth.worlds[$0].hadBefore(question.span, where: question.matches) }
+    let label = "verdict" + (had ? " (known: \(Known.formerFile))" : "")
+    found(.falseAccusation, label, question, answer, [], "no session did anything like it")
   }
 
   /// Each deed of a session must have its record, and each record a deed of its session.
@@ -172,8 +174,11 @@ struct Examiner {
         score.ambiguous += 1
       } else {
         let who = actor.map { "actor \($0)" } ?? "somebody unknown"
+        // A child that was left outside its session may begin another when it runs an agent.
+        let isLost = perhaps.contains { Known.isEarlyChild($0.deed, truth) && $0.span.overlaps(span) }
+        let why = isLost && actor == nil ? " (known: \(Known.earlyChild))" : ""
         found(
-          .falseAccusation, "record \(access.op.joined(separator: ",")) \(access.attribution)", question, answer,
+          .falseAccusation, "record \(access.op.joined(separator: ",")) \(access.attribution)\(why)", question, answer,
           [], "record \(access.id) of session \(session), \(who), \(access.exe ?? "?") [\(access.pid ?? 0)]")
       }
     }
@@ -194,7 +199,7 @@ struct Examiner {
     if question.op != "any" { text += " (--op \(question.op))" }
     if case .tree = question.target { text += " (tree)" }
     if case .glob = question.target { text += " (glob)" }
-    return text
+    return text + (Known.why(touch, isByName: isByName, truth).map { " (known: \($0))" } ?? "")
   }
 
   private mutating func found(

@@ -207,6 +207,11 @@ struct World {
     return (surely, perhaps)
   }
 
+  /// Whether a name that matches was borne by a file that had lost it when the time began.
+  func hadBefore(_ asked: Span, where matches: (Path) -> Bool) -> Bool {
+    bindings.contains { path, list in matches(path) && list.contains { $0.to < asked.from } }
+  }
+
   /// Whether the path matches, or would under another name of a directory above it: the same place, if not the same
   /// file.
   private func couldMatch(_ path: Path, _ matches: (Path) -> Bool) -> Bool {

@@ -15,7 +15,9 @@ do {
 
 func perform(_ options: Options) throws -> Int32 {
   if options.lists {
-    for each in NamedCase.all { print("\(each.name)\t\(each.expected.rawValue)\t\(each.title)") }
+    for each in NamedCase.all {
+      print("\(each.name)\t\(each.expected.rawValue)\t\(each.known == nil ? "-" : "known")\t\(each.title)")
+    }
     return 0
   }
   guard geteuid() == 0 else { throw Trouble("the Gauntlet needs root") }
