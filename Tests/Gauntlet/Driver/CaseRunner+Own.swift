@@ -12,6 +12,7 @@ extension CaseRunner {
     case "B8.late": try joinedLate(each)
     case "C1": try killedRecorder(each)
     case "C2": try killedService(each)
+    case "C3.renames": try renamedDirectories(each)
     case "C3c": try backlog(each)
     case "C5": try mountedAgain(each)
     case "C6": try fullDisk(each)
@@ -131,6 +132,22 @@ extension CaseRunner {
       let answers = try scene.asks.map { try ask(service, $0, scene.span) }
       let isRight = answers.allSatisfy { $0.verdict == "accessed" && $0.gaps.isEmpty }
       return ("\(kills) kills; " + Set(answers.map(words)).sorted().joined(separator: "; "), isRight && kills == 50)
+    }
+  }
+
+  /// What any user may do, and what may cost the service some time, but not minutes.
+  private func renamedDirectories(_ each: NamedCase) throws -> (String, Bool) {
+    try withService("renames") { service in
+      let scene = try prepare(each)
+      defer { clean(scene) }
+      let top = String(decoding: scene.names["M"] ?? [], as: UTF8.self)
+      for index in 0..<2500 { try Disk.makeDirectory(Path("\(top)/a\(index)")) }
+      try service.barrier()
+      let from = Wall.monotonic
+      for index in 0..<2500 { _ = unsafe rename("\(top)/a\(index)", "\(top)/b\(index)") }
+      for index in 0..<2500 { _ = unsafe rename("\(top)/b\(index)", "\(top)/a\(index)") }
+      let status = try service.alibi(["accesses", "--limit", "1"]).status
+      return ("exit \(status) after \((Wall.monotonic - from) / 1_000_000) ms", status == 0)
     }
   }
 

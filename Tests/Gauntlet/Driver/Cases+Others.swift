@@ -72,6 +72,9 @@ extension NamedCase {
     .init(name: "C2", title: "kill -9 of the service; stop and start", expected: .own),
     .init(name: "C3", title: "overflow of the queue", expected: .later, note: "a way to give the service a tiny queue"),
     .init(
+      name: "C3.renames", title: "thousands of directories renamed by anybody", expected: .own,
+      known: "each event of a batch goes through every renamed directory again and again: minutes for 2,500"),
+    .init(
       name: "C3b", title: "any user switches the connector off and on", expected: .seen,
       agent: "at 500 daemon { do 1 read $1 ; }", bystander: "nobody { do 9 silence ; }", asks: ["$1"]),
     .init(

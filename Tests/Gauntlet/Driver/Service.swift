@@ -47,6 +47,12 @@ final class Service {
 
   func stop() {
     process?.signal(SIGTERM)
+    let deadline = Wall.monotonic + 20_000_000_000
+    while process?.hasEnded() == false, Wall.monotonic < deadline { Wall.sleep(milliseconds: 10) }
+    if process?.hasEnded() == false {
+      say("alibid does not stop within 20 s; it is killed")
+      process?.signal(SIGKILL)
+    }
     process?.wait()
     process = nil
   }

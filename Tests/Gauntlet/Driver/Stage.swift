@@ -43,7 +43,7 @@ struct Stage {
       }
       try during(Int((Wall.monotonic - base) / 1_000_000))
     }
-    if !waiting.isEmpty { for child in children { child.signal(SIGKILL) } }
+    if !waiting.isEmpty { killPlayers() }
     for child in children { child.wait() }
     // What an actor cloned for its parent is this process's own child now.
     while waitpid(-1, nil, Int32(WNOHANG)) > 0 {}
@@ -53,6 +53,15 @@ struct Stage {
     // The span is to end surely after the last deed, as Alibi tells time.
     Wall.sleep(milliseconds: 60)
     return (said.flatMap { bytes in Self.reports(bytes) }, Span(from: start, to: Wall.now))
+  }
+
+  /// Ends whoever plays on this stage, wherever it hangs: the stage's place stands on their command lines.
+  private func killPlayers() {
+    let place = Path("/" + worker.split(separator: "/").prefix(3).joined(separator: "/") + "/")
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
+      guard let pid = Int32(name), let line = try? Disk.readAll("/proc/\(pid)/cmdline") else { continue }
+      if line.indices.contains(where: { line[$0...].starts(with: place) }) { kill(pid, SIGKILL) }
+    }
   }
 
   var complaints: String { (try? Disk.read(log)).map { String(decoding: $0, as: UTF8.self) } ?? "" }
