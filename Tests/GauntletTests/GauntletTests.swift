@@ -60,7 +60,7 @@ struct GauntletTests {
   @Test("a small campaign of a fixed seed says nothing false that is not known")
   func campaign() throws {
     let (summary, said) = try run(
-      ["--trials", "900", "--minutes", "2", "--seed", "20261121", "--shrink", "no"], as: Summary.self)
+      ["--trials", "900", "--minutes", "2", "--seed", "20261121", "--faults", "no", "--shrink", "no"], as: Summary.self)
     #expect(summary.trials > 200)
     #expect(summary.troubles.isEmpty, "\(summary.troubles)")
     for kind in ["FALSE ALIBI", "FALSE ACCUSATION"] {

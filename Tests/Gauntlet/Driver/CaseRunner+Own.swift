@@ -12,6 +12,7 @@ extension CaseRunner {
     case "B8.late": try joinedLate(each)
     case "C1": try killedRecorder(each)
     case "C2": try killedService(each)
+    case "C2.open": try killedBeforeWritten(each)
     case "C3.renames": try renamedDirectories(each)
     case "C3c": try backlog(each)
     case "C5": try mountedAgain(each)
@@ -170,6 +171,28 @@ extension CaseRunner {
         answers[0].verdict != "not-accessed" && answers[1].verdict == "not-proven"
         && answers[2].verdict == "accessed" && answers[3].verdict == "not-proven" && !answers[3].gaps.isEmpty
       return (answers.map(words).joined(separator: " | "), isRight)
+    }
+  }
+
+  /// An access that no close ends, and a kill before it is written: what is vouched for must not reach past it.
+  private func killedBeforeWritten(_ each: NamedCase) throws -> (String, Bool) {
+    try withService("open") { service in
+      var scene = try prepare(each)
+      defer { clean(scene) }
+      var isDone = false
+      let program = "at 300 do 1 utimes $1 ; do 2 truncate $2 ; do 3 setxattr $3 ; at 2500"
+      try play(reading(each, program, ["$1", "$2", "$3"]), &scene) { milliseconds in
+        guard !isDone, milliseconds > 1000 else { return }
+        isDone = true
+        try service.killAndRestart(after: 50)
+      }
+      try service.barrier()
+      guard let first = scene.reports[1], let last = scene.reports[3] else { return ("not done", false) }
+      let around = Span(from: first.span.from - 100_000_000, to: last.span.to + 100_000_000)
+      let answers = try scene.asks.map { try ask(service, $0, around) }
+      return (
+        Set(answers.map(words)).sorted().joined(separator: "; "), answers.allSatisfy { $0.verdict != "not-accessed" }
+      )
     }
   }
 

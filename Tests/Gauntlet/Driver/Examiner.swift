@@ -199,7 +199,9 @@ struct Examiner {
     if question.op != "any" { text += " (--op \(question.op))" }
     if case .tree = question.target { text += " (tree)" }
     if case .glob = question.target { text += " (glob)" }
-    return text + (Known.why(touch, isByName: isByName, truth).map { " (known: \($0))" } ?? "")
+    let isLost = service.troubled.contains { $0.overlaps(touch.span) }
+    return text
+      + ((isLost ? Known.unwritten : Known.why(touch, isByName: isByName, truth)).map { " (known: \($0))" } ?? "")
   }
 
   private mutating func found(

@@ -4,6 +4,8 @@
 enum Known {
   /// B3.early-script
   static let earlyChild = "born in the batch of the exec of an agent that an interpreter runs"
+  /// C2.open
+  static let unwritten = "a killed service vouches for accesses that it had not written yet"
   /// A8
   static let lostName = "a link's former name, or a link that is gone"
   static let formerFile = "the last file that came to the name before the time counts, though it had left"
