@@ -24,7 +24,7 @@ struct Campaign {
         report(score, seed, summary, elapsed())
       } catch let trouble as Trouble {
         summary.troubles.append("round of seed \(seed): \(trouble)")
-        if summary.troubles.count > 5 { break }
+        if summary.troubles.count > 20 { break }
       }
     }
     service.stop()
