@@ -40,7 +40,11 @@ final class CaseRunner {
         return result
       }
       do {
-        let (got, isRight) = try each.expected == .own ? runOwn(each) : run(each)
+        var (got, isRight) = try each.expected == .own ? runOwn(each) : run(each)
+        // What is known to fail may depend on where a batch ends: one good end does not mean that it is mended.
+        for _ in 0..<4 where isRight && each.known != nil {
+          (got, isRight) = try each.expected == .own ? runOwn(each) : run(each)
+        }
         result.got = got
         result.isRight = isRight
       } catch {
