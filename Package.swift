@@ -80,7 +80,13 @@ let package = Package(
     .testTarget(
       name: "KernelTests", dependencies: ["CTestActions", "TestSupport", "LinuxKernel", "Decode"],
       swiftSettings: strict),
-    .testTarget(name: "HouseTests", swiftSettings: strict),
+    .executableTarget(name: "gauntlet-actor", dependencies: ["CTestActions"], path: "Tests/Gauntlet/Actor"),
+    .executableTarget(
+      name: "alibi-gauntlet", dependencies: ["CLinux"], path: "Tests/Gauntlet/Driver", swiftSettings: strict),
+    .testTarget(
+      name: "GauntletTests",
+      dependencies: ["TestSupport", "alibid", "alibi", "gauntlet-actor", "alibi-gauntlet"], swiftSettings: strict),
+    .testTarget(name: "HouseTests", dependencies: ["alibi", "alibi-gauntlet"], swiftSettings: strict),
     .testTarget(name: "RecordsTests", dependencies: ["Records", "FuzzTargets"], swiftSettings: strict),
     .testTarget(
       name: "DecodeTests", dependencies: ["Decode", "FuzzTargets"], exclude: ["Fixtures"], swiftSettings: strict),
