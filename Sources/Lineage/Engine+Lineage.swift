@@ -54,7 +54,10 @@ extension Engine {
     if let old = processes[child], old.died == nil { died(child, at: time) }
     if life.session == Self.canarySession { pulse.pids.insert(child) }
     processes.begin(life, at: time, lower: batch.lower)
-    if let session = life.session { sessions[session]?.members += 1 }
+    if let session = life.session {
+      sessions[session]?.members += 1
+      if session != Self.canarySession { unrecorded[child] = time }
+    }
     if run?.hasPerf == true, run?.hasConnector == true {
       halfSeen.append(HalfSeenBirth(key: life.key, reported: batch.upper))
     }

@@ -175,6 +175,20 @@ extension Engine {
     return number
   }
 
+  /// Gives a record to those who live a while, even if they do nothing: it is by their records that another run of the
+  /// service knows them again.
+  mutating func recordSurvivors() {
+    guard !unrecorded.isEmpty else { return }
+    for (pid, born) in unrecorded.sorted(by: { $0.key < $1.key })
+    where batch.upper > born.later(by: Self.survivalTime) {
+      unrecorded[pid] = nil
+      if let life = processes[pid], life.died == nil { openRecord(pid) }
+    }
+  }
+
+  /// How long a process lives before it has a record for that alone, in nanoseconds.
+  private static let survivalTime: UInt64 = 200_000_000
+
   /// The record of the program a process runs, where it has one.
   func record(_ life: Life) -> ProcessRecord? {
     guard let session = life.session, let record = life.record else { return nil }

@@ -95,6 +95,10 @@ extension Engine {
       try archive(&pid)
       try archive.optional(&mapping)
     }
+    try archive.table(&unrecorded, 0, 0) { (archive, pid, born) throws(JournalError) in
+      try archive(&pid)
+      try archive(&born)
+    }
     try archive.list(&early)
     try archive.list(&halfSeen, HalfSeenBirth(key: .blank, reported: 0)) { (archive, birth) throws(JournalError) in
       try archive(&birth.key)

@@ -37,6 +37,8 @@ public struct Engine {
   var lossUntil: UInt64 = 0
   /// Lineage drained with an earlier batch, but later than its last read.
   var early: [LineageEvent] = []
+  /// Processes of sessions that have no record yet, with the time of their birth.
+  var unrecorded: [Int32: UInt64] = [:]
   /// Births that only one witness has told of so far.
   var halfSeen: [HalfSeenBirth] = []
   /// The last number each CPU gave to a message of the connector's.
@@ -233,6 +235,7 @@ public struct Engine {
 
   private mutating func finish(barriers: [UInt64], flush: Bool) -> Outcome {
     checkHalfSeen()
+    recordSurvivors()
     checkClock()
     takePulse()
     if directories.isCut {

@@ -13,6 +13,7 @@ extension CaseRunner {
     case "C1": try killedRecorder(each)
     case "C2": try killedService(each)
     case "C2.open": try killedBeforeWritten(each)
+    case "C3": try overflow(each)
     case "C3.renames": try renamedDirectories(each)
     case "C3c": try backlog(each)
     case "C5": try mountedAgain(each)
@@ -35,10 +36,12 @@ extension CaseRunner {
   }
 
   /// A service of the case's own, gone when `body` is over.
-  private func withService<Result>(_ name: String, _ body: (Service) throws -> Result) throws -> Result {
+  private func withService<Result>(
+    _ name: String, capture: String = "{}", _ body: (Service) throws -> Result
+  ) throws -> Result {
     let own = "\(place)/own-\(name)"
     try Disk.makeDirectory(Path(own))
-    let service = try Service(installation, at: own)
+    let service = try Service(installation, at: own, capture: capture)
     defer {
       service.stop()
       try? Disk.remove(own)
@@ -119,11 +122,10 @@ extension CaseRunner {
   /// The recorder of a guardian, again and again: nothing lost, no gap.
   private func killedRecorder(_ each: NamedCase) throws -> (String, Bool) {
     try withService("recorder") { service in
-      guard try service.recorder() != nil else { return ("the service is one process: no recorder to kill", false) }
       var scene = try prepare(each)
       defer { clean(scene) }
       var kills = 0
-      let program = (0..<9).map { "at \(400 * $0) daemon { do \($0 + 1) read $\($0 + 1) ; }" }.joined(separator: " ")
+      let program = (0..<9).map { "at \(1000 * $0) daemon { do \($0 + 1) read $\($0 + 1) ; }" }.joined(separator: " ")
       try play(reading(each, program + " noise 500 ;", (1...9).map { "$\($0)" }), &scene) { milliseconds in
         guard milliseconds > 60 * kills, kills < 50, let recorder = try service.recorder() else { return }
         kill(recorder, SIGKILL)
@@ -133,6 +135,20 @@ extension CaseRunner {
       let answers = try scene.asks.map { try ask(service, $0, scene.span) }
       let isRight = answers.allSatisfy { $0.verdict == "accessed" && $0.gaps.isEmpty }
       return ("\(kills) kills; " + Set(answers.map(words)).sorted().joined(separator: "; "), isRight && kills == 50)
+    }
+  }
+
+  /// A queue of a few events, and somebody who opens thousands of files.
+  private func overflow(_ each: NamedCase) throws -> (String, Bool) {
+    try withService("overflow", capture: "{queue-length: 64}") { service in
+      var scene = try prepare(each)
+      defer { clean(scene) }
+      let flood = Array(repeating: "do 9 open $2 ; do 9 open $3 ;", count: 1500).joined(separator: " ")
+      try play(reading(each, "do 1 read $1 ; " + flood, ["$1"]), &scene)
+      try service.barrier()
+      let answer = try ask(service, scene.asks[0], scene.span)
+      let hasGap = answer.gaps.contains { $0.source == "fanotify" && $0.reason == "queue overflow" }
+      return (words(answer), answer.verdict != "not-accessed" && hasGap)
     }
   }
 
@@ -210,16 +226,17 @@ extension CaseRunner {
       var scene = try prepare(each)
       defer { clean(scene) }
       var state = 0
+      guard let recorder = try service.recorder() else { return ("no recorder to stop", false) }
       try play(reading(each, "at 400 do 1 read $1 ; at 1800"), &scene) { milliseconds in
         if state == 0, milliseconds > 200 {
           state = 1
-          kill(service.pid, SIGSTOP)
+          kill(recorder, SIGSTOP)
         } else if state == 1, milliseconds > 1500 {
           state = 2
-          kill(service.pid, SIGCONT)
+          kill(recorder, SIGCONT)
         }
       }
-      if state == 1 { kill(service.pid, SIGCONT) }
+      if state == 1 { kill(recorder, SIGCONT) }
       try service.barrier()
       guard let deed = scene.reports[1] else { return ("not done", false) }
       let whole = try ask(service, scene.asks[0], scene.span)

@@ -29,6 +29,7 @@ struct Score {
   var trials = 0
   var answers: [String: Int] = [:]
   var ambiguous = 0
+  var held = 0
   var unordered = 0
   var notDone = 0
   var findings: [Finding] = []
@@ -144,9 +145,22 @@ struct Examiner {
       score.ambiguous += 1
       return
     }
-    let had = question.scenes.contains { truth.worlds[$0].hadBefore(question.span, where: question.matches) }
-    let label = "verdict" + (had ? " (known: \(Known.formerFile))" : "")
-    found(.falseAccusation, label, question, answer, [], "no session did anything like it")
+    if answer.accesses.allSatisfy({ $0.attribution == "ambiguous" || isHeld($0, question) }) {
+      score.held += 1
+      return
+    }
+    found(.falseAccusation, "verdict", question, answer, [], "no session did anything like it")
+  }
+
+  /// Whether a record is of something that its session did before, and may hold still: what was mapped is held until
+  /// the process ends, because nobody is told of an unmapping.
+  private func isHeld(_ access: Answer.Access, _ question: Question) -> Bool {
+    guard access.held == true, let actor = access.session.flatMap({ actorOfSession[$0] }) else { return false }
+    return question.scenes.contains { scene in
+      truth.worlds[scene].touches.contains { touch in
+        isAgent(touch) && touch.deed.actor == actor && touch.span.from <= question.span.to
+      }
+    }
   }
 
   /// Each deed of a session must have its record, and each record a deed of its session.
@@ -169,17 +183,14 @@ struct Examiner {
       guard let span = access.span, let session = access.session else { continue }
       let actor = actorOfSession[session]
       let isTrue = perhaps.contains { $0.deed.actor == actor && $0.span.overlaps(span) }
-      if isTrue { continue }
+      if isTrue || isHeld(access, question) { continue }
       if access.attribution == "ambiguous" {
         score.ambiguous += 1
       } else {
         let who = actor.map { "actor \($0)" } ?? "somebody unknown"
-        // A child that was left outside its session may begin another when it runs an agent.
-        let isLost = perhaps.contains { Known.isEarlyChild($0.deed, truth) && $0.span.overlaps(span) }
-        let why = isLost && actor == nil ? " (known: \(Known.earlyChild))" : ""
         found(
-          .falseAccusation, "record \(access.op.joined(separator: ",")) \(access.attribution)\(why)", question, answer,
-          [], "record \(access.id) of session \(session), \(who), \(access.exe ?? "?") [\(access.pid ?? 0)]")
+          .falseAccusation, "record \(access.op.joined(separator: ",")) \(access.attribution)", question, answer, [],
+          "record \(access.id) of session \(session), \(who), \(access.exe ?? "?") [\(access.pid ?? 0)]")
       }
     }
   }
@@ -199,9 +210,7 @@ struct Examiner {
     if question.op != "any" { text += " (--op \(question.op))" }
     if case .tree = question.target { text += " (tree)" }
     if case .glob = question.target { text += " (glob)" }
-    let isLost = service.troubled.contains { $0.overlaps(touch.span) }
     return text
-      + ((isLost ? Known.unwritten : Known.why(touch, isByName: isByName, truth)).map { " (known: \($0))" } ?? "")
   }
 
   private mutating func found(

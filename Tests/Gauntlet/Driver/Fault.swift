@@ -5,6 +5,10 @@ import Glibc
 enum Fault: String, CaseIterable {
   /// The service is killed, and started again.
   case kill
+  /// Its recorder is killed, again and again; the guardian starts another.
+  case killRecorder
+  /// It executes itself anew, as for an upgrade.
+  case upgrade
   /// It is stopped in an orderly way, and started again.
   case restart
   /// It does not run for most of a second, and then has everything to read.
@@ -25,11 +29,22 @@ enum Fault: String, CaseIterable {
         service.stop()
         try service.start()
       }
+    case .killRecorder:
+      for _ in 0..<5 {
+        if let recorder = try service.recorder() { Glibc.kill(recorder, SIGKILL) }
+        Wall.sleep(milliseconds: 60)
+      }
+      try service.awaitRecorder()
+    case .upgrade:
+      Glibc.kill(service.pid, SIGHUP)
+      Wall.sleep(milliseconds: 100)
+      try service.awaitRecorder()
     case .backlog:
+      guard let recorder = try service.recorder() else { throw Trouble("no recorder to stop") }
       service.trouble {
-        Glibc.kill(service.pid, SIGSTOP)
+        Glibc.kill(recorder, SIGSTOP)
         Wall.sleep(milliseconds: 700)
-        Glibc.kill(service.pid, SIGCONT)
+        Glibc.kill(recorder, SIGCONT)
       }
     case .silence: try play("nobody { do 1 silence ; }", stage)
     case .mounts:

@@ -61,7 +61,5 @@ extension NamedCase {
     shapes.enumerated().map { "\($0.element) { do \($0.offset + 1) read $\($0.offset + 1) ; }" }.joined(separator: " ")
   }
 
-  static let lostName =
-    "a link's event does not tell the name it was made from, so a name's former file is not known"
   static let deputies = "deputies are not followed yet"
 }

@@ -13,13 +13,19 @@ final class Service {
   let state: String
   private let run: String
   private let log: String
+  private let configuration: String
   private let journal: String?
   private let installation: Installation
   private var process: Child?
   /// The stretches in which a fault was at work: NOT PROVEN is legitimate in them.
   private(set) var troubled: [Span] = []
 
-  init(_ installation: Installation, at place: String, journal: String? = nil) throws {
+  /// - Parameter capture: what its configuration file says of capture.
+  init(
+    _ installation: Installation, at place: String, journal: String? = nil, capture: String = "{}"
+  ) throws {
+    configuration = place + "/alibid.yaml"
+    try Disk.write(Path(configuration), Array("capture: \(capture)\n".utf8), mode: 0o644)
     self.installation = installation
     self.journal = journal
     state = place + "/state"
@@ -33,7 +39,7 @@ final class Service {
   func start() throws {
     let file = unsafe open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     defer { close(file) }
-    var arguments = ["--state", state, "--run", run, "--rules", installation.rules, "--log-level", "notice"]
+    var arguments = ["--config", configuration, "--state", state, "--run", run, "--rules", installation.rules, "--log-level", "notice"]
     if let journal { arguments += ["--record-journal", journal] }
     process = try Child(installation.programs + "/alibid", arguments, errors: file)
     let deadline = Wall.monotonic + 30_000_000_000
@@ -57,14 +63,22 @@ final class Service {
     process = nil
   }
 
-  /// The process that records: the service itself, or what it says records for it.
+  /// The process that records for the guardian; nil while there is none.
   func recorder() throws -> Int32? {
     struct Status: Decodable {
-      var pid: Int32?
       var recorder_pid: Int32?
     }
-    let answer = try JSONDecoder().decode(Status.self, from: Data(alibi(["status", "--json"]).output))
-    return answer.recorder_pid
+    return try JSONDecoder().decode(Status.self, from: Data(alibi(["status", "--json"]).output)).recorder_pid
+  }
+
+  /// Waits until a recorder answers.
+  func awaitRecorder() throws {
+    let deadline = Wall.monotonic + 20_000_000_000
+    while Wall.monotonic < deadline {
+      if try recorder() != nil { return }
+      Wall.sleep(milliseconds: 20)
+    }
+    throw Trouble("no recorder answers; the log is \(log)")
   }
 
   /// Does something that costs coverage, and remembers when.
@@ -130,6 +144,8 @@ struct Answer: Codable {
     var exe: String?
     var pid: Int32?
     var attribution: String
+    /// Over before the time asked about, but for what was held.
+    var held: Bool?
 
     var span: Span? {
       guard time.count == 2, let from = Wall.nanoseconds(time[0]), let to = Wall.nanoseconds(time[1]) else {

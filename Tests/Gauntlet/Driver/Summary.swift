@@ -14,6 +14,8 @@ struct Summary: Codable {
   var needlessNotProven = 0
   var forgivenNotProven = 0
   var ambiguousRecords = 0
+  /// Answers that told of nothing but what was held from before.
+  var heldAnswers = 0
   var unorderedScenes = 0
   var deedsNotDone = 0
   var faults: [String: Int] = [:]
@@ -32,6 +34,7 @@ struct Summary: Codable {
     questions += score.asked
     answers.merge(score.answers, uniquingKeysWith: +)
     ambiguousRecords += score.ambiguous
+    heldAnswers += score.held
     unorderedScenes += score.unordered
     deedsNotDone += score.notDone
     for finding in score.findings {
@@ -64,6 +67,7 @@ struct Summary: Codable {
       "needless NOT PROVEN  \(needlessNotProven)",
       "  under a fault      \(forgivenNotProven) (legitimate)",
       "ambiguous records    \(ambiguousRecords) beyond what was true",
+      "held from before     \(heldAnswers) answers",
       "unordered scenes     \(unorderedScenes) (names moved at the same time: not judged)",
       "deeds not done       \(deedsNotDone) (refused by the kernel, or the file was gone)",
     ]

@@ -133,6 +133,12 @@ struct World {
     case .rename: move(deed, first, second, report.span)
     case .exchange:
       let one = now[first], other = now[second]
+      // Two names of one file: nothing is done.
+      if one != nil, one == other {
+        touch(deed, one, first, .perhaps, report.span)
+        touch(deed, one, second, .perhaps, report.span)
+        return
+      }
       touch(deed, one, first, .writes, report.span)
       touch(deed, other, second, .writes, report.span)
       unbind(first, report.span)
@@ -206,12 +212,6 @@ struct World {
     }
     return (surely, perhaps)
   }
-
-  /// Whether a name that matches was borne by a file that had lost it when the time began.
-  func hadBefore(_ asked: Span, where matches: (Path) -> Bool) -> Bool {
-    bindings.contains { path, list in matches(path) && list.contains { $0.to < asked.from } }
-  }
-
   /// Whether the path matches, or would under another name of a directory above it: the same place, if not the same
   /// file.
   private func couldMatch(_ path: Path, _ matches: (Path) -> Bool) -> Bool {
