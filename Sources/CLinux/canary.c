@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+_Static_assert(sizeof(struct cl_canary_order) <= 4096, "an order is written to a pipe as a whole");
+
 static uint64_t monotonic(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

@@ -57,8 +57,8 @@ public final class CanaryNursery {
 
   /// The process whose descendants carry the orders out.
   public let process: ChildProcess
-  private let orders: Pipe
-  private let answers: Pipe
+  private let orders: OwnedDescriptor
+  private let answers: OwnedDescriptor
 
   /// Starts the process: `program` with a handover that names the two pipes, for `serve`.
   ///
@@ -71,13 +71,25 @@ public final class CanaryNursery {
     process = try ChildProcess(
       program, [program], variable: variable(orders.output.raw, answers.input.raw),
       inheriting: [orders.output.raw, answers.input.raw])
-    self.orders = orders
-    self.answers = answers
+    // Only the process holds the other ends, so that its end shows.
+    self.orders = orders.input
+    self.answers = answers.output
+    self.orders.setNonBlocking()
   }
 
   deinit {
+    // A process that has been waited for may have left its number to another.
+    if hasEnded { return }
     process.signal(9)
     _ = process.awaitEnding()
+  }
+
+  private var hasEnded = false
+
+  /// Whether the process has ended.
+  public func isGone() -> Bool {
+    if !hasEnded { hasEnded = process.ending() != nil }
+    return hasEnded
   }
 
   /// The process's part: carries out orders until nobody gives any more.
@@ -88,9 +100,10 @@ public final class CanaryNursery {
   /// Has the orders carried out and waits for the answers, at most so long. Orders without an answer were perhaps not
   /// carried out.
   ///
-  /// - Throws: EPIPE where the process is gone.
+  /// - Throws: EPIPE where the process is gone (SIGPIPE must be ignored), ETIMEDOUT where it does not answer.
   public func carryOut(_ all: [Order], milliseconds: Int32) throws(Errno) -> [Answer] {
     drop()
+    let deadline = Clock.monotonic.now + UInt64(milliseconds) * 1_000_000
     for order in all {
       var raw = cl_canary_order()
       raw.device = order.device
@@ -100,17 +113,28 @@ public final class CanaryNursery {
       raw.namespace_ = order.isApart ? 1 : 0
       guard order.path.count < MemoryLayout.size(ofValue: raw.path) else { continue }
       unsafe withUnsafeMutableBytes(of: &raw.path) { unsafe $0.copyBytes(from: order.path) }
-      try orders.input.write(unsafe withUnsafeBytes(of: &raw) { unsafe Array($0) })
+      try give(unsafe withUnsafeBytes(of: &raw) { unsafe Array($0) }, before: deadline)
     }
-    let deadline = Clock.monotonic.now + UInt64(milliseconds) * 1_000_000
     let poller = try Poller()
-    try poller.add(answers.output.raw, tag: 1)
+    try poller.add(answers.raw, tag: 1)
     var found: [Answer] = []
     while found.count < all.count, Clock.monotonic.now < deadline {
       _ = try poller.wait(milliseconds: 50)
       while let answer = next() { found.append(answer) }
     }
+    if found.isEmpty, !all.isEmpty { throw .timedOut }
     return found
+  }
+
+  private func give(_ order: [UInt8], before deadline: UInt64) throws(Errno) {
+    // An order fits the pipe's own unit of atomic writing: it goes in whole or not at all.
+    while true {
+      do throws(Errno) { return try orders.write(order) } catch {
+        guard error == .wouldBlock else { throw error }
+        guard Clock.monotonic.now < deadline else { throw .timedOut }
+        sleepThread(nanoseconds: 1_000_000)
+      }
+    }
   }
 
   /// Answers that came too late for whoever asked.
@@ -119,7 +143,7 @@ public final class CanaryNursery {
   private func next() -> Answer? {
     var raw = cl_canary_answer()
     let count = unsafe withUnsafeMutableBytes(of: &raw) { buffer in
-      (try? unsafe answers.output.read(into: buffer)) ?? 0
+      (try? unsafe answers.read(into: buffer)) ?? 0
     }
     guard count == MemoryLayout<cl_canary_answer>.size else { return nil }
     return Answer(

@@ -36,6 +36,9 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     return OwnedDescriptor(adopting: try call { unsafe cl_open(terminated, flags.rawValue | O_CLOEXEC, 0o600) })
   }
 
+  /// From here on it does not wait, O_NONBLOCK.
+  public func setNonBlocking() { _ = cl_set_nonblocking(raw) }
+
   /// `read(2)` into `buffer`; 0 at the end of the file.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
     try call { unsafe Glibc_read(raw, buffer) }

@@ -64,6 +64,9 @@ public enum Procfs {
   /// Asks this process to end in order.
   public static func endThisProcess() { _ = kill(getpid(), SIGTERM) }
 
+  /// From here on a peer that is gone is EPIPE, and no signal.
+  public static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
   /// Whether a process of this id exists.
   public static func exists(_ pid: Int32) -> Bool { kill(pid, 0) == 0 || cl_errno() == EPERM }
 

@@ -59,6 +59,7 @@ public struct AlibiService: Service {
 
   private func start() throws(StartFailure) -> Parts {
     OwnFiles.keepFromOthers()
+    Procfs.ignoreBrokenPipes()
     guard let handover = Handover.ofThisProcess else {
       throw StartFailure(description: "a recorder needs a guardian", hint: "run alibid", exitStatus: 70)
     }

@@ -64,6 +64,7 @@ final class Heart: @unchecked Sendable {
   }
 
   private func beat() {
+    if nursery?.isGone() == true { nursery = nil }
     let barriers = state.withLock { state in
       defer { state.barriers.removeAll() }
       return state.barriers
@@ -82,9 +83,11 @@ final class Heart: @unchecked Sendable {
     }
     let orders = orders()
     let started = Clock.monotonic.now
-    guard let answers = try? nursery?.carryOut(orders, milliseconds: Self.patience) else {
-      state.withLock { $0.problem = "the process that makes canaries is gone" }
-      logger.error("no canaries: the process that makes them is gone")
+    let answers: [CanaryNursery.Answer]
+    do throws(Errno) { answers = try nursery?.carryOut(orders, milliseconds: Self.patience) ?? [] } catch {
+      // That says nothing of the witnesses: coverage waits for the next ones.
+      state.withLock { $0.problem = "the process that makes canaries does not: \(error)" }
+      logger.error("no canaries, another process will make them: \(error)")
       nursery = nil
       return nil
     }

@@ -30,6 +30,7 @@
 
 // fcntl(2) is variadic.
 static inline int cl_close_on_exec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
+static inline int cl_set_nonblocking(int fd) { return fcntl(fd, F_SETFL, O_NONBLOCK); }
 static inline int cl_keep_on_exec(int fd) { return fcntl(fd, F_SETFD, 0); }
 
 // errno is a macro in glibc.
@@ -104,7 +105,7 @@ struct cl_canary_order {
   uint32_t depth;      // how many forks below, each parent gone at once; at least 1
   uint32_t way;        // 0 opens the directory, 1 lists it too, 3 writes a file without a name, 2 does where it can, else 0
   uint32_t namespace_; // 1: in a mount namespace of its own
-  char path[4064];     // a directory, NUL-terminated
+  char path[4064];     // a directory, NUL-terminated; the whole is no more than PIPE_BUF
 };
 struct cl_canary_answer {
   uint64_t device;
