@@ -10,7 +10,7 @@ extension StoreReader {
       try search.follow(db)
       let scope = try Self.sessions(question.scopeFilter, db)
       let hits = try Self.hits(search, question, db)
-      let gaps = try Self.uncovered(question, db)
+      let gaps = try Self.uncovered(question.time, question.fileSystems, db)
       var verdict = Verdict(
         outcome: .notProven, accesses: [], possible: [], unattributed: [], gaps: gaps.missing, hazards: [],
         covered: gaps.covered, sessions: scope, names: search.description,
@@ -165,89 +165,6 @@ extension StoreReader {
     return try sessions(filter, db).map(\.id)
   }
 
-  // MARK: - What is not covered
-
-  /// The sub-intervals that nothing vouches for, with reasons.
-  private static func uncovered(
-    _ question: ProofQuestion, _ db: Database
-  ) throws -> (missing: [Gap], covered: IntervalSet) {
-    let asked = question.time
-    var missing: [Gap] = []
-    let runs = try Row.fetchAll(db, sql: "SELECT * FROM runs WHERE covered_to IS NOT NULL ORDER BY id")
-    let watched = try Row.fetchAll(db, sql: "SELECT * FROM file_systems ORDER BY id")
-    var good: [Interval] = []
-    for run in runs {
-      guard let from = run.time("covered_from"), let to = run.time("covered_to") else { continue }
-      let whole = Interval(from: from, to: to)
-      guard let clipped = whole.intersection(asked) else { continue }
-      guard let needed = question.fileSystems, !needed.contains(0) else { continue }
-      if let why = run["perf_missing"] as String? {
-        missing.append(
-          Gap(
-            time: clipped, source: "perf",
-            reason: "task records missing (\(why)): the process connector alone can be silenced, and names the "
-              + "wrong parent after CLONE_PARENT", fileSystem: nil))
-        continue
-      }
-      var part = IntervalSet([clipped])
-      for fileSystem in needed {
-        let seen = coverage(of: fileSystem, in: watched.filter { $0["run"] == run["id"] as Int64 }, whole)
-        let lacking = seen.missing(from: clipped).filter { $0.from < $0.to || seen.intervals.isEmpty }
-        missing += lacking.map {
-          Gap(
-            time: $0, source: "coverage", reason: "the target's file system was not watched",
-            fileSystem: fileSystem)
-        }
-        part = IntervalSet(part.intervals.flatMap { seen.clipped(to: $0).intervals })
-      }
-      good += part.intervals
-    }
-    if question.fileSystems?.contains(0) != false {
-      missing.append(
-        Gap(
-          time: asked, source: "coverage", reason: "the target's file system cannot be told", fileSystem: nil))
-    }
-    let losses = try gaps(asked, db).filter { gap in
-      // The connector is the second opinion on lineage; the first one stands without it.
-      gap.source != "connector"
-        && (gap.fileSystem == nil || question.fileSystems?.contains(gap.fileSystem ?? 0) != false)
-    }
-    var all = runs.compactMap { run -> Interval? in
-      guard let from = run.time("covered_from"), let to = run.time("covered_to") else { return nil }
-      return Interval(from: from, to: to)
-    }
-    all.sort { $0.from < $1.from }
-    for hole in IntervalSet(all).missing(from: asked) {
-      missing.append(Gap(time: hole, source: "service", reason: "not capturing", fileSystem: nil))
-    }
-    for loss in losses where loss.source != "service" {
-      if let part = loss.time.intersection(asked) {
-        missing.append(Gap(time: part, source: loss.source, reason: loss.reason, fileSystem: loss.fileSystem))
-      }
-    }
-    var covered = IntervalSet(good)
-    for gap in missing { covered = covered.subtracting(gap.time) }
-    return (missing.sorted { ($0.time.from, $0.source) < ($1.time.from, $1.source) }, covered)
-  }
-
-  /// When a file system was watched within a run.
-  private static func coverage(of fileSystem: UInt64, in rows: [Row], _ run: Interval) -> IntervalSet {
-    var parts: [Interval] = []
-    var since: Timestamp?
-    for row in rows where row.unsigned("file_system") == fileSystem {
-      let time = row.time("since") ?? .distantFuture
-      if (row["mode"] as String?) != nil {
-        // What was marked before the run vouched for anything was marked all along.
-        if since == nil { since = max(time, run.from) }
-      } else if let begun = since {
-        if begun <= time { parts.append(Interval(from: begun, to: time)) }
-        since = nil
-      }
-    }
-    if let begun = since, begun <= run.to { parts.append(Interval(from: begun, to: run.to)) }
-    return IntervalSet(parts)
-  }
-
   // MARK: - What else is in the way
 
   /// Why the target's names cannot all be told.
@@ -281,20 +198,6 @@ extension StoreReader {
       return Verdict.Hazard(
         kind: row["kind"], detail: row["detail"], time: Interval(from: time, to: time))
     }
-  }
-}
-
-extension IntervalSet {
-  /// The set without the inside of `hole`.
-  func subtracting(_ hole: Interval) -> IntervalSet {
-    IntervalSet(
-      intervals.flatMap { part -> [Interval] in
-        guard part.overlaps(hole) else { return [part] }
-        var left: [Interval] = []
-        if part.from < hole.from { left.append(Interval(from: part.from, to: hole.from)) }
-        if hole.to < part.to { left.append(Interval(from: hole.to, to: part.to)) }
-        return left
-      })
   }
 }
 

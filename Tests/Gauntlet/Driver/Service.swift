@@ -39,7 +39,8 @@ final class Service {
   func start() throws {
     let file = unsafe open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     defer { close(file) }
-    var arguments = ["--config", configuration, "--state", state, "--run", run, "--rules", installation.rules, "--log-level", "notice"]
+    var arguments = ["--config", configuration, "--state", state, "--run", run]
+    arguments += ["--rules", installation.rules, "--log-level", "notice"]
     if let journal { arguments += ["--record-journal", journal] }
     process = try Child(installation.programs + "/alibid", arguments, errors: file)
     let deadline = Wall.monotonic + 30_000_000_000

@@ -1,0 +1,183 @@
+internal import GRDB
+public import Records
+
+/// What was watched within a time, and what was not.
+public struct CoverageReport: Sendable {
+  /// A file system that was watched at some moment of it.
+  public struct Place: Sendable {
+    /// `f_fsid`.
+    public var fileSystem: UInt64
+    /// Where it was mounted.
+    public var mountPoint: RawPath
+    /// Its type.
+    public var type: String
+    /// What is vouched for on it.
+    public var covered: IntervalSet
+    /// What is not, with reasons.
+    public var missing: [Gap]
+  }
+
+  /// The time.
+  public var time: Interval
+  /// The file systems, by mount point.
+  public var places: [Place]
+  /// Those that were there and never watched, with the reason.
+  public var unwatched: [WatchedFileSystem]
+  /// How many seals lie in it.
+  public var seals = 0
+  /// Canaries that were made, as the seals say.
+  public var canariesSent = 0
+  /// How many of them were seen.
+  public var canariesSeen = 0
+  /// How often each source told of a loss.
+  public var losses: [String: Int] = [:]
+}
+
+extension StoreReader {
+  /// What was covered within a time and what was not, for each file system that was watched at some moment of it.
+  public func coverage(_ time: Interval) throws(StoreError) -> CoverageReport {
+    try read { db in
+      let rows = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT f.* FROM file_systems f JOIN runs r ON r.id = f.run \
+          WHERE coalesce(r.covered_to, r.started) >= ? AND f.since <= ? ORDER BY f.id
+          """, arguments: [time.from.nanoseconds, time.to.nanoseconds])
+      let watched = rows.filter { ($0["mode"] as String?) != nil && $0.unsigned("file_system") != 0 }
+      let devices = Set(watched.map { $0.unsigned("device") })
+      let others = rows.filter { !devices.contains($0.unsigned("device")) && $0["reason"] as String != "unmounted" }
+      var report = CoverageReport(
+        time: time, places: [],
+        unwatched: Self.latest(others, by: "device").map(WatchedFileSystem.init(row:)))
+      for row in Self.latest(watched, by: "file_system") {
+        let fileSystem = row.unsigned("file_system")
+        let found = try Self.uncovered(time, [fileSystem], db)
+        report.places.append(
+          CoverageReport.Place(
+            fileSystem: fileSystem, mountPoint: row.path("mount_point") ?? RawPath([]), type: row["type"],
+            covered: found.covered, missing: found.missing))
+      }
+      try Self.addSeals(to: &report, db)
+      return report
+    }
+  }
+
+  /// The last row of each number in a column, by mount point.
+  private static func latest(_ rows: [Row], by column: String) -> [Row] {
+    let last = Dictionary(rows.map { ($0.unsigned(column), $0) }, uniquingKeysWith: { $1 })
+    return last.values.sorted {
+      ($0.path("mount_point")?.bytes ?? []).lexicographicallyPrecedes($1.path("mount_point")?.bytes ?? [])
+    }
+  }
+
+  private static func addSeals(to report: inout CoverageReport, _ db: Database) throws {
+    let rows = try Row.fetchAll(
+      db, sql: "SELECT * FROM seals WHERE t0 <= ? AND t1 >= ?",
+      arguments: [report.time.to.nanoseconds, report.time.from.nanoseconds])
+    report.seals = rows.count
+    for row in rows {
+      report.canariesSent += row["canaries_sent"] as Int
+      report.canariesSeen += row["canaries_seen"] as Int
+      for word in (row["losses"] as String).split(separator: " ") {
+        let parts = word.split(separator: "=")
+        if parts.count == 2, let count = Int(parts[1]) { report.losses[String(parts[0]), default: 0] += count }
+      }
+    }
+  }
+
+  /// The sub-intervals that nothing vouches for, with reasons.
+  ///
+  /// - Parameter fileSystems: those that matter; nil where they cannot be told.
+  static func uncovered(
+    _ asked: Interval, _ fileSystems: Set<UInt64>?, _ db: Database
+  ) throws -> (missing: [Gap], covered: IntervalSet) {
+    var missing: [Gap] = []
+    let runs = try Row.fetchAll(db, sql: "SELECT * FROM runs WHERE covered_to IS NOT NULL ORDER BY id")
+    let watched = try Row.fetchAll(db, sql: "SELECT * FROM file_systems ORDER BY id")
+    var good: [Interval] = []
+    for run in runs {
+      guard let from = run.time("covered_from"), let to = run.time("covered_to") else { continue }
+      let whole = Interval(from: from, to: to)
+      guard let clipped = whole.intersection(asked) else { continue }
+      guard let needed = fileSystems, !needed.contains(0) else { continue }
+      if let why = run["perf_missing"] as String? {
+        missing.append(
+          Gap(
+            time: clipped, source: "perf",
+            reason: "task records missing (\(why)): the process connector alone can be silenced, and names the "
+              + "wrong parent after CLONE_PARENT", fileSystem: nil))
+        continue
+      }
+      var part = IntervalSet([clipped])
+      for fileSystem in needed {
+        let seen = coverage(of: fileSystem, in: watched.filter { $0["run"] == run["id"] as Int64 }, whole)
+        let lacking = seen.missing(from: clipped).filter { $0.from < $0.to || seen.intervals.isEmpty }
+        missing += lacking.map {
+          Gap(
+            time: $0, source: "coverage", reason: "the target's file system was not watched",
+            fileSystem: fileSystem)
+        }
+        part = IntervalSet(part.intervals.flatMap { seen.clipped(to: $0).intervals })
+      }
+      good += part.intervals
+    }
+    if fileSystems?.contains(0) != false {
+      missing.append(
+        Gap(
+          time: asked, source: "coverage", reason: "the target's file system cannot be told", fileSystem: nil))
+    }
+    let losses = try gaps(asked, db).filter { gap in
+      // The connector is the second opinion on lineage; the first one stands without it.
+      gap.source != "connector"
+        && (gap.fileSystem == nil || fileSystems?.contains(gap.fileSystem ?? 0) != false)
+    }
+    var all = runs.compactMap { run -> Interval? in
+      guard let from = run.time("covered_from"), let to = run.time("covered_to") else { return nil }
+      return Interval(from: from, to: to)
+    }
+    all.sort { $0.from < $1.from }
+    for hole in IntervalSet(all).missing(from: asked) {
+      missing.append(Gap(time: hole, source: "service", reason: "not capturing", fileSystem: nil))
+    }
+    for loss in losses where loss.source != "service" {
+      if let part = loss.time.intersection(asked) {
+        missing.append(Gap(time: part, source: loss.source, reason: loss.reason, fileSystem: loss.fileSystem))
+      }
+    }
+    var covered = IntervalSet(good)
+    for gap in missing { covered = covered.subtracting(gap.time) }
+    return (missing.sorted { ($0.time.from, $0.source) < ($1.time.from, $1.source) }, covered)
+  }
+
+  /// When a file system was watched within a run.
+  private static func coverage(of fileSystem: UInt64, in rows: [Row], _ run: Interval) -> IntervalSet {
+    var parts: [Interval] = []
+    var since: Timestamp?
+    for row in rows where row.unsigned("file_system") == fileSystem {
+      let time = row.time("since") ?? .distantFuture
+      if (row["mode"] as String?) != nil {
+        // What was marked before the run vouched for anything was marked all along.
+        if since == nil { since = max(time, run.from) }
+      } else if let begun = since {
+        if begun <= time { parts.append(Interval(from: begun, to: time)) }
+        since = nil
+      }
+    }
+    if let begun = since, begun <= run.to { parts.append(Interval(from: begun, to: run.to)) }
+    return IntervalSet(parts)
+  }
+}
+
+extension IntervalSet {
+  /// The set without the inside of `hole`.
+  func subtracting(_ hole: Interval) -> IntervalSet {
+    IntervalSet(
+      intervals.flatMap { part -> [Interval] in
+        guard part.overlaps(hole) else { return [part] }
+        var left: [Interval] = []
+        if part.from < hole.from { left.append(Interval(from: part.from, to: hole.from)) }
+        if hole.to < part.to { left.append(Interval(from: hole.to, to: part.to)) }
+        return left
+      })
+  }
+}
