@@ -71,7 +71,9 @@ static void carry_out(const struct cl_canary_order *order, int answers) {
 void cl_canary_serve(int orders, int answers) {
   signal(SIGCHLD, SIG_IGN);
   signal(SIGPIPE, SIG_DFL);
+  // A service manager that stops all processes at once must not stop this one before the last canaries.
   signal(SIGINT, SIG_IGN);
+  signal(SIGTERM, SIG_IGN);
   struct cl_canary_order order;
   while (1) {
     size_t have = 0;

@@ -90,14 +90,16 @@ enum Schema {
     migrator.registerMigration("3 journal") { db in
       try db.execute(sql: "ALTER TABLE runs ADD COLUMN journal_offset INTEGER")
     }
-    // What vouches for a time apart from the absence of gaps.
+    // What vouches for a time apart from the absence of gaps. Of the file systems only their number, and those whose
+    // mark or canary is missing: the others are in file_systems.
     migrator.registerMigration("4 seals") { db in
       try db.execute(
         sql: """
           CREATE TABLE seals (
             id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id), t0 INTEGER NOT NULL,
             t1 INTEGER NOT NULL, boot0 INTEGER NOT NULL, boot1 INTEGER NOT NULL, rules_digest BLOB NOT NULL,
-            canaries_sent INTEGER NOT NULL, canaries_seen INTEGER NOT NULL, losses TEXT NOT NULL);
+            canaries_sent INTEGER NOT NULL, canaries_seen INTEGER NOT NULL, losses TEXT NOT NULL,
+            file_systems INTEGER NOT NULL);
           CREATE INDEX seals_time ON seals(t0);
           CREATE TABLE sealed_file_systems (
             seal INTEGER NOT NULL REFERENCES seals(id), file_system INTEGER NOT NULL, device INTEGER NOT NULL,

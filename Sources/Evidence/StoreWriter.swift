@@ -93,7 +93,15 @@ public final class StoreWriter: Sendable {
 
   /// Opens the store to continue a run whose recorder has died.
   public init(directory: String, continuing run: Int64) throws(StoreError) {
-    do { queue = try Self.open(directory) } catch { throw StoreError(error, directory: directory) }
+    do {
+      queue = try Self.open(directory)
+      // A recorder that was told to end, and not its guardian, has ended the run.
+      try queue.write { db in
+        try db.execute(literal: "UPDATE runs SET ended = NULL WHERE id = \(run) AND ended IS NOT NULL")
+      }
+    } catch {
+      throw StoreError(error, directory: directory)
+    }
     self.run = run
   }
 

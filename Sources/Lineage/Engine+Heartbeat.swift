@@ -97,7 +97,8 @@ extension Engine {
     let pids = Set(heartbeat.canaries.map(\.pid))
     pulse.seen = pulse.seen.filter { !pids.contains($0.pid) }
     pulse.beatenTo = max(pulse.beatenTo ?? 0, heartbeat.started)
-    if heartbeat.started >= (pulse.sealedAt ?? 0).later(by: Self.sealInterval) || !trouble.isEmpty {
+    let isDue = pulse.sealedAt.map { heartbeat.started >= $0.later(by: Self.sealInterval) } ?? true
+    if isDue || !trouble.isEmpty {
       seal(heartbeat, wellSeen)
     }
   }

@@ -41,8 +41,9 @@ extension Engine {
       }
       return
     }
+    // Both tell within a moment; much later it is another life of the pid, whose former end was missed.
     if let life = processes[child], life.died == nil, !life.was(seenBy: witness),
-      life.key.provenance == .witnessed
+      life.key.provenance == .witnessed, time.apart(from: life.key.startedAt) < 1_000_000_000
     {
       return secondSight(child, parent: parent, at: time, by: witness)
     }

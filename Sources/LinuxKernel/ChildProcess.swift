@@ -54,6 +54,11 @@ public struct ChildProcess: Sendable {
     self.pid = pid
   }
 
+  /// A child that this process started before it executed another program.
+  public init(started pid: Int32) {
+    self.pid = pid
+  }
+
   /// Sends it a signal.
   public func signal(_ number: Int32) { _ = kill(pid, number) }
 

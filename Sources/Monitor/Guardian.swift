@@ -9,7 +9,7 @@ public import Logging
 ///
 /// What the kernel queues while no recorder reads stays in the sources, and what the last one knew is in the memory:
 /// a killed recorder loses nothing. On SIGHUP the guardian executes its program anew, as an upgrade needs it, without
-/// closing any of them.
+/// closing any of them. The recorder outlives that: perf's rings last only as long as somebody maps them.
 public final class Guardian {
   private let settings: Settings
   private let logger: Logger
@@ -21,7 +21,9 @@ public final class Guardian {
   private let holdings: Holdings
   private var child: Child?
   private var isStopping = false
-  private var isUpgrading = false
+  /// The recorder of the program before this one.
+  private var predecessor: ChildProcess?
+  private var predecessorLife: OwnedDescriptor?
   /// Deaths in a row, each soon after its start.
   private var failures = 0
   private var wasReady = false
@@ -94,6 +96,9 @@ public final class Guardian {
       do throws(Errno) { holdings = try Holdings(&inherited) } catch {
         throw StartFailure(description: "cannot take over: \(error)", hint: "start it anew", exitStatus: 71)
       }
+      predecessor = inherited["recorder"].map { ChildProcess(started: Int32(truncatingIfNeeded: $0)) }
+      // It would end in order when this one's end is closed; it is to end at once, and loses nothing by that.
+      predecessorLife = inherited.take("life-input")
     } else {
       let lock = try Self.lock(settings)
       do throws(Errno) { holdings = try Holdings(lock, settings.capture) } catch {
@@ -120,6 +125,12 @@ public final class Guardian {
 
   /// Runs until it is told to stop; the exit status.
   public func run() -> Int32 {
+    if let predecessor {
+      predecessor.signal(SIGKILL)
+      _ = predecessor.awaitEnding()
+      self.predecessor = nil
+      predecessorLife = nil
+    }
     startChild()
     while true {
       let ready = (try? poller.wait(milliseconds: child == nil ? restartDelay : -1)) ?? []
@@ -128,7 +139,6 @@ public final class Guardian {
       if let status = reap() { return status }
       if child == nil {
         if isStopping { return 0 }
-        if isUpgrading { upgrade() }
         startChild()
       }
     }
@@ -143,10 +153,7 @@ public final class Guardian {
       }
       isStopping = true
       child?.process.signal(SIGTERM)
-    case SIGHUP:
-      isUpgrading = true
-      // It loses nothing by dying, and what it knows is in the memory.
-      child?.process.signal(SIGKILL)
+    case SIGHUP: if !isStopping { upgrade() }
     default: break
     }
   }
@@ -173,7 +180,6 @@ public final class Guardian {
       logger.notice("stopped")
       return status
     }
-    if isUpgrading { return nil }
     // It refuses to begin, and has said why.
     if !wasReady, case .exited(let status) = ending, status != 0 { return status }
     let livedShortly = Clock.monotonic.now - child.started < 10_000_000_000
@@ -206,10 +212,13 @@ public final class Guardian {
   }
 
   private func upgrade() {
-    isUpgrading = false
     logger.notice("executing \(program) anew")
     var handover = holdings.handover
     handover["guardian"] = 1
+    if let child {
+      handover["recorder"] = Int64(child.process.pid)
+      handover.give("life-input", child.life.input.raw)
+    }
     let error = ChildProcess.replace(
       by: program, arguments, variable: (Handover.variable, handover.text), inheriting: handover.inherited)
     logger.error("\(program) cannot be executed, this one goes on: \(error)")

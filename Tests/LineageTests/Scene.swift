@@ -25,6 +25,8 @@ struct Scene {
   /// When the queue was last seen empty.
   private var emptied: UInt64 = 1_000_000_000 - 1
   private var isFirstBatch = true
+  /// How far the wall clock is ahead of the others, in nanoseconds.
+  var clock: Int64 = 0
   private var sequence: UInt32 = 0
 
   init(
@@ -84,6 +86,19 @@ struct Scene {
     writer.write(UInt64(0))
     let padding = EntryHeader.room(payload.count) - EntryHeader.size - payload.count
     entries += writer.bytes + payload + [UInt8](repeating: 0, count: padding)
+  }
+
+  /// A known process begins to make canaries.
+  mutating func nursery(_ pid: Int32) { add(Nursery(pid: pid)) }
+
+  /// Canaries were made by these processes, on the file system of the scene.
+  mutating func heartbeat(_ pids: [Int32], error: Int32 = 0, isMarked: Bool = true) {
+    let started = tick()
+    add(
+      Heartbeat(
+        started: started, ended: tick(),
+        canaries: pids.map { Heartbeat.Canary(device: Self.device, pid: $0, error: error) },
+        marked: isMarked ? [Self.device] : []))
   }
 
   mutating func wait(seconds: UInt64) { now += seconds * 1_000_000_000 }
@@ -231,7 +246,9 @@ struct Scene {
   /// Ends the batch. `empty` tells whether the queue was seen empty at its end.
   mutating func batch(empty: Bool = true, flush: Bool = true) throws {
     let upper = tick()
-    add(BatchEnd(lower: emptied, upper: upper, wall: upper, boot: upper, emptied: empty ? upper : 0))
+    add(
+      BatchEnd(
+        lower: emptied, upper: upper, wall: UInt64(bitPattern: Int64(upper) + clock), boot: upper, emptied: empty ? upper : 0))
     if empty { emptied = upper }
     var oracle = SceneOracle(scene: self)
     // A recorder that dies before any batch leaves a snapshot to another one, who finds the same.

@@ -44,6 +44,21 @@ extension ServiceTests {
       #expect(try service.standIns().count == 1)
     }
 
+    @Test("a recorder that is told to end is replaced; all told at once, as a service manager does, end in order")
+    func toldToEnd() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let untouched = try agent.file("untouched.txt")
+      let from = now()
+      let recorder = try service.recorder()
+      _ = Foundation.kill(recorder, SIGTERM)
+      try eventually("another recorder captures") { try service.recorder() != recorder }
+      #expect(service.prove(untouched, from: from).status == 0)
+      for pid in [try service.recorder(), service.process.pid] { _ = Foundation.kill(pid, SIGTERM) }
+      #expect(try service.process.finish().status == 0)
+      #expect(service.alibi("status").status == 69)
+    }
+
     @Test("a killed guardian leaves a gap up to the next start, and its recorder ends in order")
     func guardianKilled() throws {
       let service = try ServiceUnderTest()
