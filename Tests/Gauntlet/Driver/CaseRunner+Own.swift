@@ -125,7 +125,7 @@ extension CaseRunner {
       var scene = try prepare(each)
       defer { clean(scene) }
       var kills = 0
-      let program = (0..<9).map { "at \(1000 * $0) daemon { do \($0 + 1) read $\($0 + 1) ; }" }.joined(separator: " ")
+      let program = (0..<9).map { "at \(1500 * $0) daemon { do \($0 + 1) read $\($0 + 1) ; }" }.joined(separator: " ")
       try play(reading(each, program + " noise 500 ;", (1...9).map { "$\($0)" }), &scene) { milliseconds in
         guard milliseconds > 60 * kills, kills < 50, let recorder = try service.recorder() else { return }
         kill(recorder, SIGKILL)
@@ -143,8 +143,14 @@ extension CaseRunner {
     try withService("overflow", capture: "{queue-length: 64}") { service in
       var scene = try prepare(each)
       defer { clean(scene) }
-      let flood = Array(repeating: "do 9 open $2 ; do 9 open $3 ;", count: 1500).joined(separator: " ")
-      try play(reading(each, "do 1 read $1 ; " + flood, ["$1"]), &scene)
+      let many = place + "/many"
+      try Disk.makeDirectory(Path(many))
+      defer { try? Disk.remove(many) }
+      let files = (0..<500).map { "\(many)/\($0)" }
+      for file in files { try Disk.write(Path(file), [0x41], mode: 0o644) }
+      try play(reading(each, "do 1 read $1 ; at 600", ["$1"]), &scene) { _ in
+        _ = try Child.run("/bin/cat", files)
+      }
       try service.barrier()
       let answer = try ask(service, scene.asks[0], scene.span)
       let hasGap = answer.gaps.contains { $0.source == "fanotify" && $0.reason == "queue overflow" }
