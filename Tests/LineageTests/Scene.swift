@@ -248,7 +248,8 @@ struct Scene {
     let upper = tick()
     add(
       BatchEnd(
-        lower: emptied, upper: upper, wall: UInt64(bitPattern: Int64(upper) + clock), boot: upper, emptied: empty ? upper : 0))
+        lower: emptied, upper: upper, wall: UInt64(bitPattern: Int64(upper) + clock), boot: upper,
+        emptied: empty ? upper : 0))
     if empty { emptied = upper }
     var oracle = SceneOracle(scene: self)
     // A recorder that dies before any batch leaves a snapshot to another one, who finds the same.
