@@ -15,6 +15,8 @@ struct Pulse {
   var isNeeded = false
   /// Processes whose descendants are canaries.
   var nurseries: Set<Int32> = []
+  /// Those that were told of in the batch at hand: what became of their pids in it was before.
+  var announced: Set<Int32> = []
   /// Pids that a canary had lately.
   var pids: Set<Int32> = []
   /// Heartbeats whose canaries may still be in the queue.
@@ -30,6 +32,18 @@ struct Pulse {
   var found = 0
   /// CLOCK_MONOTONIC of the last seal.
   var sealedAt: UInt64?
+}
+
+extension Pulse {
+  mutating func announce(_ pid: Int32) {
+    nurseries.insert(pid)
+    announced.insert(pid)
+  }
+
+  /// The process is no more, or another one has its number.
+  mutating func retire(_ pid: Int32) {
+    if !announced.contains(pid) { nurseries.remove(pid) }
+  }
 }
 
 // The positive control: coverage ends where the last canaries were seen (`DESIGN.md` §5).

@@ -53,6 +53,8 @@ extension Engine {
     life.reportedAt = batch.upper
     inherit(&life, from: parent, at: time)
     if let old = processes[child], old.died == nil { died(child, at: time) }
+    // Another process has the number now.
+    pulse.retire(child)
     if life.session == Self.canarySession { pulse.pids.insert(child) }
     processes.begin(life, at: time, lower: batch.lower)
     if let session = life.session {
@@ -164,6 +166,7 @@ extension Engine {
   mutating func died(_ pid: Int32, at time: UInt64) {
     guard let life = processes[pid], life.died == nil else { return }
     _ = processes.update(pid) { $0.died = time }
+    pulse.retire(pid)
     leaveSpace(pid, at: time)
     if let record = life.record { findings.append(.processEnded(record, wall(time))) }
     if let session = life.session { leave(session, at: time) }

@@ -201,7 +201,8 @@ public struct Engine {
         barriers.append(try reader.integer(UInt64.self))
       case .nursery:
         pulse.isNeeded = true
-        pulse.nurseries = [try Nursery(payload: entry.bytes).pid]
+        // The one before may still have children to tell of in this batch; with its death it is none any more.
+        pulse.announce(try Nursery(payload: entry.bytes).pid)
       case .heartbeat: pulse.waiting.append(try Heartbeat(payload: entry.bytes))
       case .mountsChanged: haveMountsMoved = true
       case .resumed:
@@ -265,6 +266,7 @@ public struct Engine {
     observed.removeAll(keepingCapacity: true)
     isFirstScan = false
     isResumed = false
+    pulse.announced.removeAll(keepingCapacity: true)
     restated.removeAll(keepingCapacity: true)
     directoryEvents.removeAll(keepingCapacity: true)
     let covered = extendCoverage()

@@ -111,6 +111,29 @@ struct HeartbeatTests {
     #expect(scene.incidents.isEmpty)
   }
 
+  @Test("where another process makes canaries from now on, those of the one before still count, until it ends")
+  func anotherNursery() throws {
+    var scene = try sceneWithCanaries()
+    scene.fork(100, 400)
+    beat(&scene, 302)
+    scene.nursery(400)
+    try scene.batch()
+    scene.fork(400, 304)
+    scene.event(0x4000_0020, 304, 12, ".", 12)
+    scene.heartbeat([304])
+    try scene.batch()
+    #expect(scene.gaps.isEmpty)
+    #expect(scene.incidents.isEmpty)
+    scene.exit(300)
+    // Somebody else gets its number, and is no maker of canaries.
+    scene.fork(100, 300)
+    scene.exec(300, 11, "2.1.329", inode: 900)
+    scene.fork(300, 303)
+    scene.read(303, "a.txt", 50)
+    try scene.batch()
+    #expect(scene.accesses("/home/u/proj/a.txt").map(\.session) == [1])
+  }
+
   @Test("seals say how many canaries were seen, and both clocks")
   func seals() throws {
     var scene = try sceneWithCanaries()
