@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
@@ -69,7 +70,9 @@ static void carry_out(const struct cl_canary_order *order, int answers) {
 }
 
 void cl_canary_serve(int orders, int answers) {
+  // Nobody waits for the dead, and none of them is left to an init that does not.
   signal(SIGCHLD, SIG_IGN);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   signal(SIGPIPE, SIG_DFL);
   // A service manager that stops all processes at once must not stop this one before the last canaries.
   signal(SIGINT, SIG_IGN);
