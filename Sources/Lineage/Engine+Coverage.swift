@@ -4,8 +4,8 @@ internal import Records
 // What is vouched for, and what is not.
 extension Engine {
   /// How far capture vouches now: to where the queue was seen empty, but not past the last canaries that were seen,
-  /// nor into an episode or an end of a name that is not written yet, because a record and the coverage of its time are committed
-  /// together.
+  /// nor into an episode or an end of a name that is not written yet, because a record and the coverage of its time
+  /// are committed together.
   mutating func extendCoverage() -> Interval? {
     let beaten = pulse.isNeeded ? pulse.beatenTo ?? 0 : .max
     let waiting = (unplaced.map(\.time.from) + nameEvents.late.map(\.time.from)).min().map(monotonic) ?? .max

@@ -67,12 +67,6 @@ int cl_connector_open(int receive_bytes);
 // One datagram of the kernel's; -1 with errno, 0 for one that is not from the kernel.
 ssize_t cl_connector_receive(int fd, void *into, size_t room);
 
-// Acquire and release on a word that two threads, later two processes, share.
-static inline uint64_t cl_load_acquire(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
-static inline void cl_store_release(uint64_t *word, uint64_t value) {
-  __atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
-
 // f_fsid is a struct whose fields are private in glibc.
 uint64_t cl_fsid(const struct statfs *info);
 static inline ssize_t cl_readlink(const char *path, uint8_t *into, size_t room) {

@@ -51,17 +51,24 @@ private func twice<Value: JournalValue & Equatable>(_: Value.Type, _ payload: [U
   guard let again = try? Value(payload: value.payload), again == value else { throw .notAJournal }
 }
 
+/// Memory that another process left: its ring's header from the head on, so many bytes, then what lies in the ring.
+private func found(_ bytes: [UInt8], header: Int, capacity: Int) -> UnsafeMutableRawBufferPointer {
+  let memory = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: JournalRing.headerSize + capacity, alignment: 4096)
+  unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+  _ = unsafe JournalRing(memory: memory)
+  unsafe memory[16..<(16 + header)].copyBytes(from: bytes.prefix(header))
+  unsafe memory[JournalRing.headerSize...].copyBytes(from: bytes.dropFirst(header).prefix(capacity))
+  return unsafe memory
+}
+
 /// Sixteen bytes of head and tail, then what lies in the ring: gone through as a recorder does that finds it, while
 /// the writer goes on.
 @Sendable private func ring(_ bytes: [UInt8]) throws {
   let capacity = 1 << 12
-  let memory = UnsafeMutableRawBufferPointer.allocate(
-    byteCount: JournalRing.headerSize + capacity, alignment: 4096)
+  let memory = unsafe found(bytes, header: 16, capacity: capacity)
   defer { unsafe memory.deallocate() }
-  unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
   let ring = unsafe JournalRing(memory: memory)
-  unsafe memory[16..<32].copyBytes(from: bytes.prefix(16))
-  unsafe memory[JournalRing.headerSize...].copyBytes(from: bytes.dropFirst(16).prefix(capacity))
 
   var at = ring.tail
   var rounds = 0
@@ -94,17 +101,13 @@ private func twice<Value: JournalValue & Equatable>(_: Value.Type, _ payload: [U
 /// Twenty-four bytes of head, tail and what was being filled, then what lies in the ring: a writer continues it.
 @Sendable private func recovery(_ bytes: [UInt8]) throws {
   let capacity = 1 << 12
-  let memory = UnsafeMutableRawBufferPointer.allocate(
-    byteCount: JournalRing.headerSize + capacity, alignment: 4096)
+  let memory = unsafe found(bytes, header: 24, capacity: capacity)
   defer { unsafe memory.deallocate() }
-  unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
   let ring = unsafe JournalRing(memory: memory)
-  unsafe memory[16..<40].copyBytes(from: bytes.prefix(24))
-  unsafe memory[JournalRing.headerSize...].copyBytes(from: bytes.dropFirst(24).prefix(capacity))
   let before = ring.head
-  let found = ring.recover()
-  try promise(found >= 0 && found <= capacity, "\(found) bytes were found")
-  try promise(found > 0 ? ring.head > before : ring.head == before, "the head moved by what was not found")
+  let count = ring.recover()
+  try promise(count >= 0 && count <= capacity, "\(count) bytes were found")
+  try promise(count > 0 ? ring.head > before : ring.head == before, "the head moved by what was not found")
   try promise(ring.recover() == 0, "found twice")
   _ = ring.lastMark(of: .perf, aux: 0)
   _ = try visit(RingBatch(ring: ring, from: ring.tail, to: ring.head), capacity)
