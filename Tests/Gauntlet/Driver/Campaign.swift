@@ -37,7 +37,8 @@ struct Campaign {
     let round = Round(plan: generator.plan(), installation: installation)
     defer { try? round.clean() }
     var random = RandomSource(seed: seed ^ 0x5155_4553_5449_4f4e)
-    let fault = options.faults && number % 4 == 3 ? random.one(of: Fault.allCases) : nil
+    let isFaulty = number % options.faultEvery == options.faultEvery - 1
+    let fault = isFaulty ? options.faults.randomElement(using: &random) : nil
     let moment = Int.random(in: 600...1600, using: &random)
     var hasStruck = false
     let stage = Stage(worker: round.plan.ordinaryProgram, log: round.plan.place + "/actors.log")
@@ -46,7 +47,10 @@ struct Campaign {
       hasStruck = true
       try fault.strike(service, stage, at: round.plan.place)
     }
-    if let fault { summary.faults[fault.rawValue, default: 0] += 1 }
+    if let fault {
+      summary.faults[fault.rawValue, default: 0] += 1
+      say("round \(number): \(fault.rawValue) after \(moment) ms")
+    }
     var examiner = try Examiner(service, truth)
     try examiner.ask(Question.list(truth, random: &random))
     let grave = examiner.score.findings.filter { [.falseAlibi, .falseAccusation].contains($0.kind) }

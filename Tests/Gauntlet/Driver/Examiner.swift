@@ -32,6 +32,8 @@ struct Score {
   var held = 0
   var unordered = 0
   var notDone = 0
+  /// Questions about a name that nothing is known to have borne.
+  var absent = 0
   var findings: [Finding] = []
 
   static func += (left: inout Score, right: Score) {
@@ -41,6 +43,7 @@ struct Score {
     left.ambiguous += right.ambiguous
     left.unordered += right.unordered
     left.notDone += right.notDone
+    left.absent += right.absent
     left.findings += right.findings
   }
 }
@@ -77,7 +80,7 @@ struct Examiner {
 
   /// Asks `width` questions at a time.
   mutating func ask(_ questions: [Question], width: Int = 2) throws {
-    var trials: Set<Int> = []
+    var trials: Set<Int> = [], again: [Question] = []
     for start in stride(from: 0, to: questions.count, by: width) {
       let part = questions[start..<min(start + width, questions.count)]
       let children = try part.map { ($0, try service.asking($0.arguments)) }
@@ -92,11 +95,20 @@ struct Examiner {
           throw Trouble("\(question.text): says \(answer.verdict), exits \(status)")
         }
         score.asked += 1
+        // That the name is nobody's is an answer of its own: whoever asks may insist, and is then told what is true.
+        if !question.insists, answer.reasons == ["hazard absent-name"] {
+          var insisting = question
+          insisting.insists = true
+          again.append(insisting)
+          continue
+        }
         score.answers[answer.verdict, default: 0] += 1
         trials.formUnion(compare(question, answer))
       }
     }
     score.trials += trials.count
+    score.absent += again.count
+    if !again.isEmpty { try ask(again, width: width) }
   }
 
   private func isAgent(_ touch: Touch) -> Bool { truth.plan.actors[touch.deed.actor].role == .agent }

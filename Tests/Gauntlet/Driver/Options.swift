@@ -11,6 +11,8 @@ struct Options {
       --minutes M      stop after so many minutes
       --seed S         the campaign's seed (default: of the clock)
       --faults yes|no  whether every few rounds something goes wrong (default yes)
+      --fault NAME     no fault but this one (may be repeated)
+      --fault-every N  a fault in every Nth round (default 4)
       --shrink yes|no  whether failing rounds are made small and kept (default yes)
       --keep DIR       where failing programs are kept (default a directory in /tmp)
       --json FILE      writes the summary there too
@@ -24,7 +26,9 @@ struct Options {
   var trials = 2000
   var minutes: Double?
   var seed = UInt64(truncatingIfNeeded: Wall.now)
-  var faults = true
+  /// What may go wrong; nothing when empty.
+  var faults = Fault.allCases
+  var faultEvery = 4
   var shrinks = true
   var keep = ""
   var json: String?
@@ -35,7 +39,7 @@ struct Options {
   var rules = ""
 
   init(_ arguments: [String]) throws {
-    var rest = arguments[...]
+    var rest = arguments[...], chosen: [Fault] = []
     let own = rest.popFirst() ?? ""
     programs = String(own[..<(own.lastIndex(of: "/") ?? own.startIndex)])
     while let option = rest.popFirst() {
@@ -52,7 +56,14 @@ struct Options {
       case "--trials": trials = try number()
       case "--minutes": minutes = try number()
       case "--seed": seed = try number()
-      case "--faults": faults = try value() == "yes"
+      case "--faults": faults = try value() == "yes" ? Fault.allCases : []
+      case "--fault":
+        let name = try value()
+        guard let fault = Fault(rawValue: name) else {
+          throw Trouble("\(name): not one of \(Fault.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        chosen.append(fault)
+      case "--fault-every": faultEvery = max(1, try number())
       case "--shrink": shrinks = try value() == "yes"
       case "--keep": keep = try value()
       case "--json": json = try value()
@@ -64,5 +75,6 @@ struct Options {
       default: throw Trouble("unknown option \(option)\n\(Self.usage)")
       }
     }
+    if !chosen.isEmpty { faults = chosen }
   }
 }

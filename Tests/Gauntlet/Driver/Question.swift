@@ -38,6 +38,9 @@ struct Question {
     }
   }
 
+  /// Asked again because the name was said to be nobody's.
+  var insists = false
+
   var arguments: [String] {
     let words: [String]
     switch target {
@@ -46,6 +49,7 @@ struct Question {
     case .glob(let path): words = [path.asTarget + "/*", "--glob"]
     }
     return ["prove"] + words + ["--from", Wall.text(span.from), "--to", Wall.text(span.to), "--op", op, "--json"]
+      + (insists ? ["--absent-name"] : [])
   }
 
   func matches(_ path: Path) -> Bool {

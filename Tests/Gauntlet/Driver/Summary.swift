@@ -18,6 +18,7 @@ struct Summary: Codable {
   var heldAnswers = 0
   var unorderedScenes = 0
   var deedsNotDone = 0
+  var absentNames = 0
   var faults: [String: Int] = [:]
   var seconds = 0.0
   /// How often, by kind and by what it is counted under.
@@ -37,6 +38,7 @@ struct Summary: Codable {
     heldAnswers += score.held
     unorderedScenes += score.unordered
     deedsNotDone += score.notDone
+    absentNames += score.absent
     for finding in score.findings {
       switch finding.kind {
       case .falseAlibi: falseAlibis += 1
@@ -68,6 +70,7 @@ struct Summary: Codable {
       "  under a fault      \(forgivenNotProven) (legitimate)",
       "ambiguous records    \(ambiguousRecords) beyond what was true",
       "held from before     \(heldAnswers) answers",
+      "absent names         \(absentNames) questions asked again with --absent-name",
       "unordered scenes     \(unorderedScenes) (names moved at the same time: not judged)",
       "deeds not done       \(deedsNotDone) (refused by the kernel, or the file was gone)",
     ]
