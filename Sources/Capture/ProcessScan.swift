@@ -17,7 +17,8 @@ enum ProcessScan {
       let started = stat.startTicks &* tick
       found.append(
         ObservedProcess(
-          pid: pid, parent: stat.parent, threads: stat.threads,
+          // A leader that has exited is counted until it is reaped; without other threads the process is dead.
+          pid: pid, parent: stat.parent, threads: stat.isDead ? stat.threads - 1 : stat.threads,
           startedAt: started > sleep ? started - sleep : 0, executable: executable,
           script: executable.isEmpty ? [] : script(of: pid), time: Clock.monotonic.now))
     }

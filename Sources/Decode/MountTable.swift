@@ -157,6 +157,8 @@ public struct MountEntry: Hashable, Sendable {
 public struct ProcessStat: Hashable, Sendable {
   /// The process id.
   public var pid: Int32
+  /// Whether its leader has exited (`Z`, `X`): the process lives on only in its other threads, if there are any.
+  public var isDead: Bool
   /// The parent's.
   public var parent: Int32
   /// The session id of setsid(2).
@@ -186,6 +188,7 @@ public struct ProcessStat: Hashable, Sendable {
       let start = number(fields[19], UInt64.self)
     else { return nil }
     self.pid = pid
+    isDead = fields[0].elementsEqual("Z".utf8) || fields[0].elementsEqual("X".utf8)
     self.parent = parent
     self.session = session
     self.terminal = terminal

@@ -47,7 +47,7 @@ extension Engine {
       uncountedSpaces.formUnion(spaces.keys)
     } else {
       for space in inherited.sorted() where spaces[space] == nil {
-        findings.append(.released(space: space, wall(batch.lower)))
+        findings.append(.released(space: space, wall(batch.upper)))
       }
     }
   }

@@ -57,10 +57,7 @@ extension Engine {
     pulse.retire(child)
     if life.session == Self.canarySession { pulse.pids.insert(child) }
     processes.begin(life, at: time, lower: batch.lower)
-    if let session = life.session {
-      sessions[session]?.members += 1
-      if session != Self.canarySession { unrecorded[child] = time }
-    }
+    if let session = life.session { enrol(child, in: session) }
     if run?.hasPerf == true, run?.hasConnector == true {
       halfSeen.append(HalfSeenBirth(key: life.key, reported: batch.upper))
     }
@@ -103,6 +100,7 @@ extension Engine {
           life.formerSessions.append(Life.Former(session: mine, until: batch.upper))
         }
         life.session = session
+        life.record = nil
         life.certainty = witness == .perf ? other.certainty : .ambiguous
         life.processClass = other.processClass
         life.parentRecord = other.record
@@ -119,7 +117,7 @@ extension Engine {
       }
     }
     if before != after {
-      if let after { sessions[after]?.members += 1 }
+      if let after { enrol(child, in: after) }
       if let before { leave(before, at: time) }
     }
   }

@@ -20,9 +20,12 @@ extension Engine {
       adopt(process)
     }
     settleSpaces(inherited)
-    // Sessions of which nothing lives any more ended while nobody watched.
+    // Who is not there any more ended while nobody watched, and so did sessions of which nobody is.
+    for survivor in survivors.values.sorted(by: { $0.record < $1.record }) {
+      findings.append(.processEnded(survivor.record, wall(batch.upper)))
+    }
     for id in Set(survivors.values.map(\.session.id)).sorted() where sessions[id] == nil {
-      findings.append(.sessionEnded(id, wall(batch.lower)))
+      findings.append(.sessionEnded(id, wall(batch.upper)))
     }
     survivors = [:]
   }
@@ -46,9 +49,10 @@ extension Engine {
         ? nil : rules.agent(interpreter: life.executable, opening: RawPath(process.script)))
     life.isInterpreter = rules.isInterpreter(life.executable)
     life.agent = match?.agent
-    if let survivor = survivors.removeValue(forKey: process.pid),
+    if let survivor = survivors[process.pid],
       survivor.key.startedAt.apart(from: process.startedAt) < Self.startTolerance
     {
+      survivors[process.pid] = nil
       resume(&life, survivor)
     } else if let parent = processes[process.parent], let session = parent.session {
       life.session = session
@@ -73,6 +77,7 @@ extension Engine {
     }
     processes.begin(life, at: process.time, lower: batch.lower)
     if life.session != nil { openRecord(process.pid) }
+    if process.threads < 1 { died(process.pid, at: process.time) }
   }
 }
 

@@ -75,6 +75,12 @@ extension Engine {
     if life.isRoot { life.processClass = .inProcess }
   }
 
+  /// One process more, which has no record yet.
+  mutating func enrol(_ pid: Int32, in id: Int64) {
+    sessions[id]?.members += 1
+    if id != Self.canarySession, let life = processes[pid] { unrecorded[pid] = life.key.startedAt }
+  }
+
   /// One process fewer; the session ends with its last.
   mutating func leave(_ id: Int64, at time: UInt64) {
     guard var state = sessions[id] else { return }
@@ -135,7 +141,7 @@ extension Engine {
         life.record = nil
       }
       if child.died == nil {
-        sessions[inner]?.members += 1
+        enrol(child.key.pid, in: inner)
         if let outer { leave(outer, at: batch.lower) }
       }
       moveNewborn(of: child.key.pid, from: outer)
@@ -170,6 +176,7 @@ extension Engine {
     _ = processes.update(pid) { $0.record = number }
     guard let record = processes[pid].flatMap(record) else { return nil }
     findings.append(.process(record))
+    if let died = life.died { findings.append(.processEnded(number, wall(died))) }
     if life.space == nil, life.died == nil { spaces[record.space] = 1 }
     _ = processes.update(pid) { if life.died == nil { $0.space = record.space } }
     return number

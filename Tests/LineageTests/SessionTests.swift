@@ -77,6 +77,36 @@ struct SessionTests {
     #expect(scene.ended == [1])
   }
 
+  @Test("whoever was born in that moment and lives on has a record, by which a later run knows it")
+  func recordOfTheBornWithTheInterpreter() throws {
+    var scene = try Scene()
+    scene.paths[30] = "/usr/lib/node_modules/@anthropic-ai/claude-code"
+    scene.fork(100, 200)
+    scene.exec(200, 10, "node", inode: 61)
+    scene.fork(200, 201)
+    scene.read(200, "cli.js", 80, in: 30)
+    try scene.batch()
+    scene.wait(seconds: 1)
+    try scene.batch()
+    let pids = scene.findings.compactMap { if case .process(let process) = $0 { process.key.pid } else { nil } }
+    #expect(pids == [200, 201])
+  }
+
+  @Test("the record of a process that is dead when it is written has an end")
+  func lateRecord() throws {
+    var scene = try sceneWithAgent()
+    scene.fork(200, 201)
+    scene.read(201, "a.txt", 50)
+    scene.exit(201)
+    try scene.batch()
+    let child = scene.findings.compactMap { finding -> Int64? in
+      if case .process(let process) = finding, process.key.pid == 201 { process.id } else { nil }
+    }
+    let ended = scene.findings.compactMap { if case .processEnded(let id, _) = $0 { id } else { nil } }
+    #expect(child.count == 1)
+    #expect(ended == child)
+  }
+
   @Test("somebody else's session file makes nothing nested")
   func foreignSessionFile() throws {
     var scene = try sceneWithAgent()
@@ -243,6 +273,30 @@ struct SessionTests {
     scene.exit(310)
     try scene.batch()
     try scene.batch()
+    #expect(scene.ended == [7])
+  }
+
+  @Test("who is dead or has another's number at a restart is no survivor: records and session end")
+  func deadSurvivors() throws {
+    let session = Session(
+      id: 7, key: "k", agent: "claude-code", started: Timestamp(nanoseconds: 1),
+      root: ProcessKey(pid: 250, startedAt: 500, provenance: .witnessed), bootID: "boot", host: "host",
+      executable: RawPath("/x"), executableIdentity: nil, version: nil, joinedLate: false, parent: nil,
+      relation: nil, facts: nil)
+    func survivor(_ pid: Int32, _ record: Int64) -> Survivor {
+      Survivor(key: ProcessKey(pid: pid, startedAt: 800, provenance: .observed), session: session, record: record)
+    }
+    var unreaped = Scene.process(310, parent: 1, "", startedAt: 800)
+    unreaped.threads = 0
+    var scene = try Scene(
+      survivors: [survivor(310, 9), survivor(311, 10), survivor(312, 11)],
+      processes: [
+        Scene.process(1, parent: 0, "/sbin/init"), unreaped,
+        Scene.process(311, parent: 1, "/bin/sh", startedAt: 900_000_000),
+      ])
+    try scene.batch()
+    let records = scene.findings.compactMap { if case .processEnded(let id, _) = $0 { id } else { nil } }
+    #expect(Set(records) == [9, 10, 11])
     #expect(scene.ended == [7])
   }
 
