@@ -140,6 +140,8 @@ public struct Verdict: Sendable {
   public var hazards: [Hazard]
   /// The time that is vouched for.
   public var covered: IntervalSet
+  /// What is said of each part of the asked time.
+  public var division: Division
   /// The sessions in scope that overlap the time.
   public var sessions: [Session]
   /// The names and identities that the question was extended to.

@@ -167,17 +167,3 @@ extension StoreReader {
     return IntervalSet(parts)
   }
 }
-
-extension IntervalSet {
-  /// The set without the inside of `hole`.
-  func subtracting(_ hole: Interval) -> IntervalSet {
-    IntervalSet(
-      intervals.flatMap { part -> [Interval] in
-        guard part.overlaps(hole) else { return [part] }
-        var left: [Interval] = []
-        if part.from < hole.from { left.append(Interval(from: part.from, to: hole.from)) }
-        if hole.to < part.to { left.append(Interval(from: hole.to, to: part.to)) }
-        return left
-      })
-  }
-}

@@ -13,9 +13,11 @@ extension StoreReader {
       let gaps = try Self.uncovered(question.time, question.fileSystems, db)
       var verdict = Verdict(
         outcome: .notProven, accesses: [], possible: [], unattributed: [], gaps: gaps.missing, hazards: [],
-        covered: gaps.covered, sessions: scope, names: search.description,
+        covered: gaps.covered, division: Division(of: question.time, accesses: [], doubts: []), sessions: scope,
+        names: search.description,
         targetIsKnown: question.exists || search.isKnown || hits.contains { $0.doubt == nil })
-      try Self.sort(hits, question, into: &verdict, db)
+      var times = Times()
+      try Self.sort(hits, question, into: &verdict, &times, db)
       verdict.hazards += try Self.rottenRules(question, db)
       verdict.hazards += Self.names(search)
       verdict.hazards += question.obstacles.map { Verdict.Hazard(kind: "names", detail: $0, time: nil) }
@@ -31,6 +33,9 @@ extension StoreReader {
       {
         verdict.outcome = .notAccessed
       }
+      let hazards = verdict.hazards.map { $0.time?.intersection(question.time) ?? question.time }
+      verdict.division = Division(
+        of: question.time, accesses: times.accesses, doubts: times.doubts + hazards + verdict.gaps.map(\.time))
       return verdict
     }
   }
@@ -83,20 +88,47 @@ extension StoreReader {
     /// Why it could be the target's though neither path nor file is known to be.
     var doubt: String?
 
-    /// What it says about the operation asked about, in the time asked about.
+    /// What its events say about the operation asked about, in the time asked about.
+    func eventAnswer(_ question: ProofQuestion) -> Operations.Answer {
+      guard row.access.time.overlaps(question.time) else { return .didNot }
+      let answer = row.access.operations.answer(question.kind)
+      // The events' true moment may lie outside the asked time: then it was not surely done in it.
+      return answer == .did && !question.contains(row.access.time) ? .couldHave : answer
+    }
+
+    /// What having held the file since says.
+    func heldAnswer(_ question: ProofQuestion) -> Operations.Answer {
+      isHeld ? row.access.operations.heldAnswer(question.kind) : .didNot
+    }
+
+    /// What both say.
     func answer(_ question: ProofQuestion) -> Operations.Answer {
-      let operations = row.access.operations
-      let event = row.access.time.overlaps(question.time) ? operations.answer(question.kind) : .didNot
-      let held = isHeld ? operations.heldAnswer(question.kind) : .didNot
-      // Its events' true moment may lie outside the asked time: then it was not surely done in it.
-      let within: Operations.Answer = event == .did && !question.contains(row.access.time) ? .couldHave : event
-      if within == .did || held == .did { return .did }
-      return within == .couldHave || held == .couldHave ? .couldHave : .didNot
+      let answers = [eventAnswer(question), heldAnswer(question)]
+      if answers.contains(.did) { return .did }
+      return answers.contains(.couldHave) ? .couldHave : .didNot
+    }
+  }
+
+  /// When accesses were made and when they may have been.
+  private struct Times {
+    var accesses: [Interval] = []
+    var doubts: [Interval] = []
+
+    mutating func note(_ hit: Hit, _ question: ProofQuestion, isSure: Bool) {
+      let time = hit.row.access.time
+      let held = Interval(from: time.to, to: max(time.to, hit.row.heldUntil ?? time.to))
+      for (answer, part) in [(hit.eventAnswer(question), time), (hit.heldAnswer(question), held)] {
+        switch answer {
+        case .did: if isSure { accesses.append(part) } else { doubts.append(part) }
+        case .couldHave: doubts.append(part)
+        case .didNot: continue
+        }
+      }
     }
   }
 
   private static func sort(
-    _ hits: [Hit], _ question: ProofQuestion, into verdict: inout Verdict, _ db: Database
+    _ hits: [Hit], _ question: ProofQuestion, into verdict: inout Verdict, _ times: inout Times, _ db: Database
   ) throws {
     let inScope = Set(try sessionsThatCount(question, db))
     let hosts = Set(verdict.sessions.map(\.id))
@@ -114,6 +146,7 @@ extension StoreReader {
       }
       guard let session = row.access.session else {
         verdict.unattributed.append(row)
+        times.note(hit, question, isSure: false)
         continue
       }
       guard inScope.contains(session) else {
@@ -131,10 +164,9 @@ extension StoreReader {
             kind: "unknown-executable",
             detail: "record \(row.id): accessed by a process whose executable nobody can explain",
             time: row.access.time))
-      } else if answer == .did, hit.isSure {
-        verdict.accesses.append(row)
       } else {
-        verdict.possible.append(row)
+        times.note(hit, question, isSure: hit.isSure)
+        if answer == .did, hit.isSure { verdict.accesses.append(row) } else { verdict.possible.append(row) }
       }
     }
   }

@@ -131,6 +131,8 @@ struct JsonVerdict: Encodable {
   var op: String
   var coveredSeconds: Double
   var proven: [[String]]
+  var accessed: [[String]]
+  var notProven: [[String]]
   var sessions: [String]
   var accesses: [JsonAccess]
   var possible: [JsonAccess]
@@ -149,7 +151,12 @@ struct JsonVerdict: Encodable {
     scope = question.scope.text
     op = question.kind.rawValue
     coveredSeconds = verdict.covered.seconds
-    proven = verdict.covered.intervals.map { [$0.from.description, $0.to.description] }
+    func parts(_ set: IntervalSet) -> [[String]] {
+      set.intervals.map { [$0.from.description, $0.to.description] }
+    }
+    proven = parts(verdict.division.proven)
+    accessed = parts(verdict.division.accessed)
+    notProven = parts(verdict.division.notProven)
     sessions = verdict.sessions.map(\.key)
     accesses = verdict.accesses.map { JsonAccess($0, from: question.time.from) }
     possible = verdict.possible.map { JsonAccess($0, from: question.time.from) }
@@ -184,6 +191,7 @@ struct VerdictText {
     lines.append("  asked    \(kind), by \(question.scope.text)")
     lines.append("  sessions \(sessions)")
     lines.append("  covered  \(seconds(verdict.covered.seconds)) of \(seconds(question.time.seconds)) s")
+    divide(&lines)
     section("accesses", verdict.accesses, &lines)
     if verdict.accesses.contains(where: { $0.access.time.to < question.time.from }) {
       lines.append("(held: mapped or open since before that time; a mapping raises nothing when it is used)")
@@ -207,6 +215,19 @@ struct VerdictText {
     }
     lines += ["", "Not covered by any verdict: \(Verdict.limits.joined(separator: "; "))."]
     return lines.joined(separator: "\n")
+  }
+
+  /// The asked time in parts, where not the whole is proven.
+  private func divide(_ lines: inout [String]) {
+    guard verdict.outcome != .notAccessed else { return }
+    let division = verdict.division
+    let parts = [
+      (division.proven, "not accessed"), (division.accessed, "accessed"), (division.notProven, "not proven"),
+    ].flatMap { set, word in set.intervals.map { ($0, word) } }.sorted { ($0.0.from, $0.0.to) < ($1.0.from, $1.0.to) }
+    var table = Table(["FROM", "TO", "WHAT IS SAID"])
+    for (part, word) in parts.prefix(20) { table.add([part.from.description, part.to.description, word]) }
+    lines += ["", "of the time asked about:", table.text()]
+    if parts.count > 20 { lines.append("… and \(parts.count - 20) more (--json has all)") }
   }
 
   private var sessions: String {

@@ -98,17 +98,18 @@ struct World {
       if way.effects.allSatisfy({ $0.could.isEmpty }) && report.result != 106 || way.isClean(failure: report.result) {
         return
       }
-      if [.create, .replace].contains(way.naming) { isOrdered = false }
+      // EEXIST: no name has changed.
+      if [.create, .replace].contains(way.naming), report.result != 17 { isOrdered = false }
       for path in deed.paths { touch(deed, now[path], path, .perhaps, report.span) }
       return
     }
     let first = deed.paths[0], second = deed.paths.count > 1 ? deed.paths[1] : []
     switch way.naming {
     case .none:
-      for (path, effect) in zip(deed.paths, way.effects) { touch(deed, now[path], path, effect, report.span) }
       if way.name == "copy-range" || way.name == "creat", let target = deed.paths.last, now[target] == nil {
         bind(target, newNode(), report.span)
       }
+      for (path, effect) in zip(deed.paths, way.effects) { touch(deed, now[path], path, effect, report.span) }
     case .link:
       let node = now[first]
       touch(deed, node, first, .writes, report.span)
