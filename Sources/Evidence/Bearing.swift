@@ -59,7 +59,11 @@ struct Bearing {
     func add(_ more: Answer) {
       if more.rawValue > answer.rawValue { answer = more }
     }
-    for turn in turns where !turn.isMove && turn.time.overlaps(window) { add(turn.isSure ? .did : .mayHave) }
+    for turn in turns where !turn.isMove && turn.time.overlaps(window) {
+      // An end whose moment may lie before the window, or an arrival whose moment may lie after it, shows nothing sure.
+      let isWithin = turn.isArrival ? turn.time.to <= window.to : turn.time.from >= window.from
+      add(turn.isSure && isWithin ? .did : .mayHave)
+    }
     let before = turns.filter { !$0.isMove && $0.time.to < window.from && $0.time.to >= taken ?? .distantPast }
     if Self.last(before)?.isArrival == true { add(.did) }
     if Self.last(before.filter(\.isSure))?.isArrival == true { add(.mayHave) }

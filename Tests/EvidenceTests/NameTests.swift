@@ -94,6 +94,17 @@ struct NameTests {
     #expect(try shelf.prove().outcome == .notAccessed, "it had lost the name before the time")
   }
 
+  @Test("a bearing that may have ended before the time asked about, or begun after it, is NOT PROVEN")
+  func edges() throws {
+    for change in [renamed("/data/a.csv", nil, at: 8, to: 12), renamed("/x", "/data/a.csv", at: 88, to: 92)] {
+      let shelf = try Shelf()
+      try shelf.write(.session(session(1)), change, access("/links/h", from: 40, to: 40))
+      let verdict = try shelf.prove()
+      #expect(verdict.outcome == .notProven)
+      #expect(verdict.possible.count == 1)
+    }
+  }
+
   @Test("a file that came to the name after the time does not count, though it bears it now or did since")
   func cameLater() throws {
     let shelf = try Shelf()

@@ -74,11 +74,11 @@ func access(
 
 func renamed(
   _ from: String?, _ to: String?, inode: UInt64 = 5, isDirectory: Bool = false, at time: Int64 = 30,
-  kind: NameChange.Kind = .file, isSure: Bool = true
+  to end: Int64? = nil, kind: NameChange.Kind = .file, isSure: Bool = true
 ) -> Finding {
   .name(
     NameChange(
       identity: FileIdentity(fileSystem: Shelf.system, inode: inode, generation: 1), from: from.map { RawPath($0) },
       to: to.map { RawPath($0) }, kind: isDirectory ? .directory : kind, isSure: isSure,
-      time: Interval(from: at(time), to: at(time))))
+      time: Interval(from: at(time), to: at(end ?? time))))
 }

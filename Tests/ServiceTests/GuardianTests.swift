@@ -16,6 +16,19 @@ extension ServiceTests {
 
     @Test("a recorder killed fifty times under load loses nothing and leaves no gap")
     func fiftyKills() throws {
+      try underLoad(times: 50) { service, recorder in _ = Foundation.kill(recorder, SIGKILL) }
+    }
+
+    @Test("fifteen upgrades under load lose nothing and leave no gap")
+    func fifteenUpgrades() throws {
+      try underLoad(times: 15) { service, recorder in
+        service.process.signal(SIGHUP)
+        try eventually("another recorder captures") { try service.recorder() != recorder }
+      }
+    }
+
+    /// Does something to a recorder again and again while a session forks and reads as fast as it can.
+    private func underLoad(times: Int, _ harm: (ServiceUnderTest, Int32) throws -> Void) throws {
       let service = try ServiceUnderTest()
       let agent = try StandInAgent()
       let untouched = try agent.file("untouched.txt")
@@ -25,12 +38,12 @@ extension ServiceTests {
       var random = SystemRandomNumberGenerator()
       let session = try Subprocess(agent.program, ["-c", "\(Place.actor) storm \(agent.home("work/many")) 4000\n:"])
       var last: Int32 = 0
-      for _ in 0..<50 {
+      for _ in 0..<times {
         let recorder = try service.recorder()
         #expect(recorder != last)
         last = recorder
         Thread.sleep(forTimeInterval: Double.random(in: 0...0.15, using: &random))
-        _ = Foundation.kill(recorder, SIGKILL)
+        try harm(service, recorder)
       }
       #expect(try session.finish().status == 0)
       _ = try service.recorder()

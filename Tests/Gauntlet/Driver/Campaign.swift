@@ -56,7 +56,10 @@ struct Campaign {
     let grave = examiner.score.findings.filter { [.falseAlibi, .falseAccusation].contains($0.kind) }
     if !grave.isEmpty {
       let keeper = Keeper(directory: keep)
-      summary.kept.append(try keeper.keep("round-\(seed)", truth, grave))
+      let kept = try keeper.keep("round-\(seed)", truth, grave)
+      summary.kept.append(kept)
+      // What was stored is evidence, too, and the state goes away with the campaign.
+      try Child.run("/bin/cp", ["-r", service.state, service.log, kept])
       // A fault cannot be made to come again at the same instant.
       if fault == nil, options.shrinks, let small = try shrink(truth.plan, grave[0], service, keeper, &summary) {
         summary.kept.append(small)
@@ -85,6 +88,9 @@ struct Campaign {
       "round \(summary.rounds): \(score.trials) trials, \(score.asked) questions, "
         + "\(counts[.falseAlibi] ?? 0) false alibis, \(counts[.falseAccusation] ?? 0) false accusations, "
         + "\(counts[.missed] ?? 0) missed, \(counts[.needless] ?? 0) needless; \(summary.trials) in \(Int(elapsed)) s")
+    for finding in score.findings where finding.kind == .needless && !finding.label.hasPrefix("(fault)") {
+      say("  needless: \(finding.question.text)\n    \(finding.answer.details.prefix(3).joined(separator: "\n    "))")
+    }
     for finding in score.findings where [.falseAlibi, .falseAccusation].contains(finding.kind) {
       say("  \(finding.kind.rawValue): \(finding.label): \(finding.detail)")
       say("    \(finding.question.text)")

@@ -16,6 +16,8 @@ struct Keeper {
       try write(Data(truth.plan.program(of: index).utf8), "\(place)/\(index)-\(role).program")
     }
     try write(Data(Self.story(truth, findings).utf8), "\(place)/findings.txt")
+    let deeds = truth.plan.scenes.indices.flatMap { Self.deeds(truth, of: $0) }
+    try write(Data((deeds.joined(separator: "\n") + "\n").utf8), "\(place)/deeds.txt")
     if let log = try? Disk.read(truth.plan.place + "/actors.log") { try write(Data(log), "\(place)/actors.log") }
     return place
   }

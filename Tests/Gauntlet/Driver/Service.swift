@@ -12,7 +12,7 @@ struct Installation {
 final class Service {
   let state: String
   private let run: String
-  private let log: String
+  let log: String
   private let configuration: String
   private let journal: String?
   private let installation: Installation
@@ -173,6 +173,15 @@ struct Answer: Codable {
   var gaps: [Gap]
   var hazards: [Hazard]
   var limits: [String]
+
+  /// Why it is not proven, in full.
+  var details: [String] {
+    hazards.map { "\($0.kind): \($0.detail)" } + gaps.map { "\($0.source): \($0.reason)" }
+      + ((possible ?? []).map { ("possible", $0) } + unattributed.map { ("unattributed", $0) }).map { word, access in
+        "\(word): record \(access.id) \(access.op.joined(separator: ",")) \(access.path ?? "?") "
+          + "\(access.time.joined(separator: " to ")) pid \(access.pid ?? 0)"
+      }
+  }
 
   /// Why it is not proven, in words that can be counted.
   var reasons: [String] {
