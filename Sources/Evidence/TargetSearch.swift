@@ -40,7 +40,16 @@ struct TargetSearch {
       asked = []
       files.insert(identity)
     }
-    sights = asked.map { Sight(form: $0, way: .asked, window: question.time) }
+    var forms = asked
+    for form in asked {
+      for alias in question.aliases {
+        if let other = form.moved(from: alias.from, to: alias.to), !forms.contains(where: { $0.includes(other) }) {
+          forms.append(other)
+        }
+      }
+    }
+    isCut = forms.count > Self.most
+    sights = forms.map { Sight(form: $0, way: .asked, window: question.time) }
   }
 
   /// The names and identities, in words.
@@ -281,7 +290,10 @@ struct TargetSearch {
   /// Why an access could be of the target though neither its path nor its file is; nil where it could not.
   func doubt(_ access: Access) -> String? {
     // What lies on another file system is not the target; an identity has no name to be in doubt of.
-    guard question.fileSystems?.contains(access.identity.fileSystem) != false, !question.isAboutIdentity else {
+    let system = access.identity.fileSystem
+    let isThere = question.fileSystems?.contains(system) != false || question.sessionFileSystems.contains(system)
+    guard isThere || question.formerFileSystems.contains(where: { $0.fileSystem == system }), !question.isAboutIdentity
+    else {
       return nil
     }
     if isTaken(by: access.identity) { return nil }
