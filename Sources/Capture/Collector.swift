@@ -177,7 +177,7 @@ public final class Collector: @unchecked Sendable {
   }
 
   private func writeMountTables() {
-    for entry in mounts.history.take() { write(entry) }
+    for entry in mounts.looks.take() { write(entry) }
   }
 
   private func refreshMounts() {

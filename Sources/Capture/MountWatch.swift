@@ -35,7 +35,7 @@ final class MountWatch {
   /// Whether changes of the host's mounts are told of.
   private var hasOwnEvents = true
   /// What the journal must hold of the tables.
-  var history: MountHistory
+  var looks: MountLooks
   /// CLOCK_MONOTONIC: no change of mounts waited to be looked at then.
   private(set) var quiet: UInt64
   /// CLOCK_MONOTONIC of the look before.
@@ -52,7 +52,7 @@ final class MountWatch {
   ///   - quiet: CLOCK_MONOTONIC when that process last knew that no change of mounts waited.
   ///   - capacity: the journal's.
   init(_ sources: CaptureSources, isResumed: Bool, quiet: UInt64, capacity: Int) throws(Errno) {
-    history = MountHistory(capacity: capacity)
+    looks = MountLooks(capacity: capacity)
     self.quiet = isResumed ? quiet : Clock.monotonic.now
     looked = self.quiet
     identity = sources.identity
@@ -76,7 +76,7 @@ final class MountWatch {
     var changes = proveMarks()
     var present: [UInt64: Set<UInt32>] = [:]
     let own = look(through: "self", root: [], &present, &changes)
-    history.look(
+    looks.look(
       ownNamespace, isHost: true, text: own, since: hasOwnEvents ? quiet : looked, now: Clock.monotonic.now)
     for (name, namespace) in namespaces {
       let alive = namespace.pids.filter { (try? Procfs.link($0, "ns/mnt")) == name }
@@ -89,10 +89,10 @@ final class MountWatch {
       // Who ends during the look is found dead at the next one.
       guard let text, !text.isEmpty else { continue }
       let since = namespace.hasEvents ? quiet : looked
-      history.look(name, text: text, since: min(since, namespace.since), now: Clock.monotonic.now)
+      looks.look(name, text: text, since: min(since, namespace.since), now: Clock.monotonic.now)
       namespaces[name]?.since = .max
     }
-    if events != nil { history.settle(attached: told, since: quiet, now: Clock.monotonic.now) }
+    if events != nil { looks.settle(attached: told, since: quiet, now: Clock.monotonic.now) }
     looked = began
     quiet = began
     for (device, known) in watched where present[device] == nil {
@@ -181,7 +181,7 @@ final class MountWatch {
 
   private func forget(_ namespace: [UInt8]) {
     namespaces[namespace] = nil
-    history.forget(namespace, now: Clock.monotonic.now)
+    looks.forget(namespace, now: Clock.monotonic.now)
     // The mark goes with the namespace; nothing of ours keeps it alive.
   }
 

@@ -125,7 +125,7 @@ struct JournalValueTests {
 
   @Test("each kind of value has a kind of entry of its own")
   func kinds() {
-    #expect(samples.map { $0.kind } == [.batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run])
+    #expect(samples.map { $0.kind } == [.batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run, .mountTable])
   }
 
   @Test("a source of loss and a way of watching that are not known are refused where they stand")

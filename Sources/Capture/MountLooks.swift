@@ -2,7 +2,7 @@ internal import Decode
 internal import Journal
 
 /// Decides which looks at tables of mounts the journal must hold: those that differ from the one before.
-struct MountHistory {
+struct MountLooks {
   private struct Namespace {
     /// The table that the journal has; nil where it says that the mounts are not known.
     var text: [UInt8]?
