@@ -22,7 +22,8 @@ struct MountTests {
     #expect(found.last?.time.to.nanoseconds == now)
   }
 
-  @Test("a damaged time traps nobody and makes no interval that ends before it begins", arguments: [0, .max] as [UInt64])
+  @Test(
+    "a damaged time traps nobody and makes no interval that ends before it begins", arguments: [0, .max] as [UInt64])
   func damaged(since: UInt64) throws {
     var scene = try Scene()
     scene.mounts("mnt:[1]", "", state: .unknown, since: since)
