@@ -50,8 +50,8 @@ struct MountLooks {
     let isFirst = isHost && before == nil
     namespaces[name] = Namespace(text: text, isHost: isHost)
     guard let text, text.count <= bound, spend(text.count, now) else {
-      if before != nil, before?.text == nil { return }
       namespaces[name]?.text = nil
+      if let before, before.text == nil { return }
       entries.append(
         MountTableEntry(
           namespace: name, isHost: isHost, isFirst: isFirst, state: .unknown, table: [], since: since, seen: now))

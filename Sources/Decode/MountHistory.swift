@@ -29,6 +29,10 @@ public struct MountHistory: Sendable {
     public var from: [UInt8]
     /// As records may tell it.
     public var to: [UInt8]
+    /// From when on they may: since it was mounted there.
+    public var since: Int64
+    /// Until when.
+    public var until: Int64
   }
 
   /// What is known of a path.
@@ -64,7 +68,8 @@ public struct MountHistory: Sendable {
   private struct Life {
     var from: Int64
     var to: Int64
-    var places: Set<Place> = []
+    /// When it was at each place, oldest first.
+    var places: [Place: [(from: Int64, to: Int64)]] = [:]
   }
 
   private let spans: [Span]
@@ -87,7 +92,14 @@ public struct MountHistory: Sendable {
         }
         if span.isHost {
           for mount in mounts {
-            all[all.count - 1].places.insert(Place(directory: mount.directory, mountPoint: mount.mountPoint))
+            let place = Place(directory: mount.directory, mountPoint: mount.mountPoint)
+            var times = all[all.count - 1].places[place] ?? []
+            if let last = times.last, span.from <= last.to {
+              times[times.count - 1].to = max(last.to, span.to)
+            } else {
+              times.append((span.from, span.to))
+            }
+            all[all.count - 1].places[place] = times
           }
         }
         lives[system] = all
@@ -145,7 +157,7 @@ public struct MountHistory: Sendable {
       }
       let path = directory == [0x2f] ? layer : MountPath.join(layer, directory[...])
       // The layer was named in the namespace of whoever mounted the overlay: this one, or the host's.
-      answer.aliases.insert(Alias(from: place, to: path))
+      answer.aliases.insert(Alias(from: place, to: path, since: .min, until: .max))
       var tables = [(table, span)]
       if !span.isHost {
         for other in spans where other.isHost && other.from <= span.to && span.from <= other.to {
@@ -169,12 +181,16 @@ public struct MountHistory: Sendable {
   private func hostNames(_ system: System, _ directory: [UInt8], seenAs place: [UInt8], _ span: Span) -> Set<Alias> {
     var found: Set<Alias> = []
     for life in lives[system] ?? [] where life.from <= span.from && span.from <= life.to {
-      for known in life.places {
+      for (known, times) in life.places {
+        let (from, to): ([UInt8], [UInt8])
         if let rest = MountPath.rest(of: directory, beneath: known.directory) {
-          found.insert(Alias(from: place, to: MountPath.join(known.mountPoint, rest)))
+          (from, to) = (place, MountPath.join(known.mountPoint, rest))
         } else if let rest = MountPath.rest(of: known.directory, beneath: directory) {
-          found.insert(Alias(from: MountPath.join(place, rest), to: known.mountPoint))
+          (from, to) = (MountPath.join(place, rest), known.mountPoint)
+        } else {
+          continue
         }
+        for time in times { found.insert(Alias(from: from, to: to, since: time.from, until: time.to)) }
       }
     }
     return found

@@ -66,11 +66,14 @@ public struct ProofQuestion: Sendable {
     public var from: RawPath
     /// As records may tell it.
     public var to: RawPath
+    /// When they may: before and after, something else was there. Nil for always.
+    public var time: Interval?
 
     /// An alias of two paths.
-    public init(from: RawPath, to: RawPath) {
+    public init(from: RawPath, to: RawPath, time: Interval? = nil) {
       self.from = from
       self.to = to
+      self.time = time
     }
   }
 

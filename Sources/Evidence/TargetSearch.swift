@@ -40,16 +40,17 @@ struct TargetSearch {
       asked = []
       files.insert(identity)
     }
-    var forms = asked
+    sights = asked.map { Sight(form: $0, way: .asked, window: question.time) }
     for form in asked {
       for alias in question.aliases {
-        if let other = form.moved(from: alias.from, to: alias.to), !forms.contains(where: { $0.includes(other) }) {
-          forms.append(other)
-        }
+        guard let other = form.moved(from: alias.from, to: alias.to), !asked.contains(where: { $0.includes(other) })
+        else { continue }
+        let sight = Sight(
+          form: other, way: .asked, window: alias.time?.intersection(question.time) ?? question.time, told: alias.time)
+        if !sights.contains(sight) { sights.append(sight) }
       }
     }
-    isCut = forms.count > Self.most
-    sights = forms.map { Sight(form: $0, way: .asked, window: question.time) }
+    isCut = sights.count > Self.most
   }
 
   /// The names and identities, in words.
@@ -108,7 +109,8 @@ struct TargetSearch {
   }
 
   private mutating func add(_ sight: Sight) {
-    for known in sights where known.form.includes(sight.form) && (known.way == sight.way || known.way == .asked) {
+    for known in sights
+    where known.told == nil && known.form.includes(sight.form) && (known.way == sight.way || known.way == .asked) {
       switch sight.way {
       case .asked: return
       case .onward: if known.window.from <= sight.window.from { return }
@@ -283,7 +285,7 @@ struct TargetSearch {
   /// Whether an access is of the target, and whether that is sure.
   func matches(_ access: Access) -> Bearing.Answer {
     if files.contains(access.identity) { return .did }
-    if let path = access.path, sights.contains(where: { $0.matches(path) }) { return .did }
+    if let path = access.path, sights.contains(where: { $0.matches(path, at: access.time) }) { return .did }
     return doubtful.contains(access.identity) ? .mayHave : .didNot
   }
 

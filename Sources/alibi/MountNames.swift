@@ -4,6 +4,9 @@ internal import Records
 
 /// What the recorded tables of mounts add to a question: names, file systems, and what cannot be told.
 struct MountNames {
+  /// How much later than the access a path is told at most, in nanoseconds.
+  private static let late: Int64 = 2_000_000_000
+
   private let store: StoreReader
   private let time: Interval
   private let records: MountRecords
@@ -37,9 +40,18 @@ struct MountNames {
     let answer = history.names(
       of: path.bytes, beneath: beneath, from: time.from.nanoseconds, to: time.to.nanoseconds)
     var names: [RawPath] = []
-    for alias in answer.aliases.map({ ProofQuestion.Alias(from: RawPath($0.from), to: RawPath($0.to)) }) {
-      aliases.insert(alias)
-      if let name = path.moved(from: alias.from, to: alias.to) { names.append(name) }
+    for alias in answer.aliases {
+      // What is accessed last before a change may be told after it.
+      let told = Interval(
+        from: Timestamp(nanoseconds: max(alias.since, .min + Self.late) - Self.late),
+        to: Timestamp(nanoseconds: min(alias.until, .max - Self.late) + Self.late))
+      let found = ProofQuestion.Alias(from: RawPath(alias.from), to: RawPath(alias.to), time: told)
+      if let name = path.moved(from: found.from, to: found.to) {
+        names.append(name)
+      } else if !found.from.isAtOrBeneath(path) {
+        continue
+      }
+      aliases.insert(found)
     }
     for (mount, span) in answer.onHost where mount.type != Array("overlay".utf8) {
       try note(mount, in: Interval(from: Timestamp(nanoseconds: span.from), to: Timestamp(nanoseconds: span.to)))

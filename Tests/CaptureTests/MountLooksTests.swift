@@ -73,13 +73,13 @@ struct MountLooksTests {
     var known = 0, unknown = 0
     let filling = String(repeating: Self.bind, count: 15_000)
     for round in 0..<40 as Range<UInt64> {
-      for entry in host(filling + "\(round)\n", 10 + round, attached: 100) {
+      for entry in host(filling + "\(round)\n", 10 + round) {
         if entry.state == .known { known += 1 } else { unknown += 1 }
       }
     }
     #expect(known > 4 && known < 20)
     #expect(unknown == 1)
-    #expect(host(Self.root, 20_000_000_000, attached: 100).map(\.state) == [.known])
+    #expect(host(Self.root, 20_000_000_000).map(\.state) == [.known])
   }
 
   @Test("a remounted file system is another table, and no new mount")

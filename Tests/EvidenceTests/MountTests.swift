@@ -97,6 +97,21 @@ struct MountTests {
     #expect(above.outcome == .accessed && above.names == ["/"], "what lies beneath anyway is not another name")
   }
 
+  @Test("what was told by a path while something else was mounted there is not the target")
+  func times() throws {
+    let shelf = try Shelf()
+    try shelf.write(.session(session(1)), access("/mnt/a.csv", from: 40, to: 40))
+    func outcome(_ from: Int64, _ to: Int64) throws -> Verdict.Outcome {
+      let time = Interval(from: at(from), to: at(to))
+      return try shelf.prove { question in
+        question.aliases = [.init(from: RawPath("/data"), to: RawPath("/mnt"), time: time)]
+      }.outcome
+    }
+    #expect(try outcome(30, 50) == .accessed)
+    #expect(try outcome(10, 30) == .notAccessed)
+    #expect(try outcome(50, 200) == .notAccessed)
+  }
+
   @Test("a file system on which the target lay for a while must have been watched then, and only then")
   func formers() throws {
     let shelf = try Shelf()

@@ -109,7 +109,7 @@ extension ServiceTests {
         let mount = try ScratchMount(binding: place("data"), on: place("point"))
         try agent.run("read l < \(place("point/read.csv"))")
         let recorder = try service.recorder()
-        #expect(kill(recorder, SIGKILL) == 0)
+        #expect(Foundation.kill(recorder, SIGKILL) == 0)
         try eventually("another recorder") { try service.recorder() != recorder }
         try eventually("the mount is free") { (try? mount.unmount()) != nil }
       }

@@ -8,8 +8,7 @@ extension CaseRunner {
   static let overlay =
     "mkdir \"$1/u\" \"$1/w\" && mount -t overlay -o \"lowerdir=$1/d,upperdir=$1/u,workdir=$1/w\" overlay \"$1/m\""
 
-  private func mount(_ script: String, _ scene: Scene) throws {
-    let top = String(decoding: scene.names["M"]?.parent ?? [], as: UTF8.self)
+  private func mount(_ script: String, in top: String) throws {
     let (status, output) = try Child.run("/bin/sh", ["-c", script, "sh", top])
     guard status == 0 else { throw Trouble("not mounted: \(String(decoding: output, as: UTF8.self))") }
   }
@@ -18,8 +17,8 @@ extension CaseRunner {
     let service = try service()
     var scene = try prepare(each)
     defer { clean(scene) }
-    let point = String(decoding: scene.names["M"] ?? [], as: UTF8.self)
-    try mount(script, scene)
+    let top = String(decoding: scene.names["M"]?.parent ?? [], as: UTF8.self), point = top + "/m"
+    try mount(script, in: top)
     defer { Disk.unmount(point) }
     try play(reading(each, "do 1 read $M/in ;", ["$M/in"]), &scene)
     Disk.unmount(point)
@@ -34,12 +33,12 @@ extension CaseRunner {
     let service = try service()
     var scene = try prepare(each)
     defer { clean(scene) }
-    let point = String(decoding: scene.names["M"] ?? [], as: UTF8.self)
+    let top = String(decoding: scene.names["M"]?.parent ?? [], as: UTF8.self), point = top + "/m"
     var next = 0
     let scripts = [Self.bind, Self.overlay, "mount -t tmpfs tmpfs \"$1/m\""]
     try play(reading(each, "do 1 read $1 ; at 900 do 2 bind-linger $1 $M ;", ["$2", "$D/in"]), &scene) { milliseconds in
       guard next < 2 * scripts.count, milliseconds > 100 * (next + 1) else { return }
-      if next.isMultiple(of: 2) { try mount(scripts[next / 2], scene) } else { Disk.unmount(point) }
+      if next.isMultiple(of: 2) { try mount(scripts[next / 2], in: top) } else { Disk.unmount(point) }
       next += 1
     }
     if !next.isMultiple(of: 2) { Disk.unmount(point) }
