@@ -70,7 +70,7 @@ extension ServiceTests {
       _ = try agent.file("upper/mine.csv")
       let from = now()
       let script = """
-        mount --bind \(place("data")) \(place("point")); mount -t tmpfs own \(place("upper")); echo > \
+        mount --bind \(place("data")) \(place("point")); mount -t tmpfs own \(place("upper")); sleep 0.5; echo > \
         \(place("upper/mine.csv")); read l < \(place("point/read.csv")); read l < \(place("upper/mine.csv")); sleep 0.4
         """
       #expect(try agent.run("unshare -m sh -c '\(script); :'").status == 0)
@@ -91,7 +91,7 @@ extension ServiceTests {
       let from = now()
       do {
         let mount = try ScratchMount("tmpfs", on: place("point"))
-        try agent.run("echo new > \(place("point/new.csv"))")
+        try agent.run("sleep 0.5; echo new > \(place("point/new.csv")); sleep 0.3")
         try eventually("the mount is free") { (try? mount.unmount()) != nil }
       }
       expect(service, place("point/new.csv"), 1, from: from)
