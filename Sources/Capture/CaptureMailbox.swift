@@ -9,6 +9,8 @@ public final class CaptureMailbox: Sendable {
     case follow(Int32)
     case nursery(Int32)
     case heartbeat(Heartbeat)
+
+    var isBarrier: Bool { if case .barrier = self { true } else { false } }
   }
 
   private struct State {

@@ -56,7 +56,8 @@ public final class Collector: @unchecked Sendable {
     perf = sources.perf.map { CPUTasks(ring: $0, lost: 0) }
     perfBytes = sources.perfBytes
     connector = sources.connector
-    mounts = try MountWatch(sources, isResumed: ring[.isOpen] == 1)
+    mounts = try MountWatch(
+      sources, isResumed: ring[.isOpen] == 1, quiet: ring[.mountsQuiet], capacity: ring.capacity)
 
     try poller.add(mailbox.wakeUp.descriptor.raw, tag: Tag.mailbox)
     try poller.add(mounts.identity.descriptor.raw, tag: Tag.fanotify)
@@ -90,6 +91,7 @@ public final class Collector: @unchecked Sendable {
     write(entry(sources, bootID, host), as: .run)
     write(Nursery(pid: nursery))
     for entry in marked { write(entry) }
+    writeMountTables()
     for process in try ProcessScan.all() { write(process) }
     batch()
     ring[.isOpen] = 1
@@ -110,6 +112,7 @@ public final class Collector: @unchecked Sendable {
     write(entry, as: .resumed)
     write(Nursery(pid: nursery))
     for entry in mounts.refresh() { write(entry) }
+    writeMountTables()
     mailbox.places = mounts.places
     lastRefresh = Clock.monotonic.now
     endBatch(lower: emptied, upper: Clock.monotonic.now, emptied: 0)
@@ -139,20 +142,25 @@ public final class Collector: @unchecked Sendable {
   public func run() {
     var isStopping = false
     while !isStopping {
+      let before = Clock.monotonic.now
       let ready = (try? poller.wait(milliseconds: options.idleInterval)) ?? []
       let (requests, stop) = mailbox.take()
       isStopping = stop
+      // At once: what was mounted may soon be gone.
+      if ready.contains(Tag.mounts) || isRefreshDue || requests.contains(where: \.isBarrier) {
+        refreshMounts()
+      } else if ready.count < Poller.most {
+        mounts.note(quiet: before)
+      }
+      ring[.mountsQuiet] = mounts.quiet
       // Left alone for a few milliseconds, the kernel merges open, read and close of a file into one event.
       if !ready.isEmpty, requests.isEmpty, !stop { sleepThread(nanoseconds: options.batchInterval) }
-      if ready.contains(Tag.mounts) || isRefreshDue {
-        mounts.drainEvents()
-        refreshMounts()
-      }
       for request in requests {
         switch request {
         case .follow(let pid):
           let found = mounts.follow(pid)
           for entry in found { write(entry) }
+          writeMountTables()
           if !found.isEmpty { mailbox.places = mounts.places }
         case .nursery(let pid): write(Nursery(pid: pid))
         case .heartbeat, .barrier: break
@@ -168,8 +176,13 @@ public final class Collector: @unchecked Sendable {
     return age > (mounts.hasForeignNamespaces ? 200_000_000 : 5_000_000_000)
   }
 
+  private func writeMountTables() {
+    for entry in mounts.looks.take() { write(entry) }
+  }
+
   private func refreshMounts() {
     for entry in mounts.refresh() { write(entry) }
+    writeMountTables()
     mailbox.places = mounts.places
     if mounts.hasMoved {
       mounts.hasMoved = false

@@ -7,6 +7,10 @@ final class MountWatch {
   /// A mount namespace that somebody of a session lives in.
   private struct Namespace {
     var pids: Set<Int32>
+    /// CLOCK_MONOTONIC: before this no process of a session is known to have lived in it.
+    var since: UInt64
+    /// Whether the kernel tells of its mounts.
+    var hasEvents: Bool
   }
 
   private struct Watched {
@@ -28,6 +32,14 @@ final class MountWatch {
   /// Devices that another process had marked, until the first look.
   private var markedBefore: Set<UInt64> = []
   private let ownNamespace: [UInt8]
+  /// Whether changes of the host's mounts are told of.
+  private var hasOwnEvents = true
+  /// What the journal must hold of the tables.
+  var looks: MountLooks
+  /// CLOCK_MONOTONIC: no change of mounts waited to be looked at then.
+  private(set) var quiet: UInt64
+  /// CLOCK_MONOTONIC of the look before.
+  private var looked: UInt64
   /// The host's own mounts at the last look.
   private var ownTable: [UInt8] = []
   /// Whether they were others at the look before; for the caller to take.
@@ -35,8 +47,14 @@ final class MountWatch {
   /// CLOCK_MONOTONIC when every mark was last seen in place.
   private var proven = Clock.monotonic.now
 
-  /// - Parameter isResumed: whether the groups may have marks that another process set.
-  init(_ sources: CaptureSources, isResumed: Bool) throws(Errno) {
+  /// - Parameters:
+  ///   - isResumed: whether the groups may have marks that another process set.
+  ///   - quiet: CLOCK_MONOTONIC when that process last knew that no change of mounts waited.
+  ///   - capacity: the journal's.
+  init(_ sources: CaptureSources, isResumed: Bool, quiet: UInt64, capacity: Int) throws(Errno) {
+    looks = MountLooks(capacity: capacity)
+    self.quiet = isResumed ? quiet : Clock.monotonic.now
+    looked = self.quiet
     identity = sources.identity
     descriptors = sources.descriptors
     events = sources.mounts
@@ -45,25 +63,38 @@ final class MountWatch {
     if isResumed { markedBefore = marked }
     if events != nil {
       let namespace = try OwnedDescriptor.open("/proc/self/ns/mnt", .readOnly)
-      try? events?.mark(.mountNamespace, mask: FanotifyMask.mounts.rawValue, object: namespace)
+      hasOwnEvents =
+        (try? events?.mark(.mountNamespace, mask: FanotifyMask.mounts.rawValue, object: namespace)) != nil
     }
   }
 
   /// Marks what is not marked yet, notes what is gone, and proves every mark again. Returns what changed.
   func refresh() -> [FileSystemEntry] {
     defer { markedBefore = [] }
+    let began = Clock.monotonic.now
+    let told = drainEvents()
     var changes = proveMarks()
     var present: [UInt64: Set<UInt32>] = [:]
-    look(through: "self", root: [], &present, &changes)
+    let own = look(through: "self", root: [], &present, &changes)
+    looks.look(
+      ownNamespace, isHost: true, text: own, since: hasOwnEvents ? quiet : looked, now: Clock.monotonic.now)
     for (name, namespace) in namespaces {
       let alive = namespace.pids.filter { (try? Procfs.link($0, "ns/mnt")) == name }
-      guard let pid = alive.first else {
+      guard let pid = alive.min() else {
         forget(name)
         continue
       }
       namespaces[name]?.pids = alive
-      look(through: "\(pid)", root: Array("/proc/\(pid)/root".utf8), &present, &changes)
+      let text = look(through: "\(pid)", root: Array("/proc/\(pid)/root".utf8), &present, &changes)
+      // Who ends during the look is found dead at the next one.
+      guard let text, !text.isEmpty else { continue }
+      let since = namespace.hasEvents ? quiet : looked
+      looks.look(name, text: text, since: min(since, namespace.since), now: Clock.monotonic.now)
+      namespaces[name]?.since = .max
     }
+    if events != nil { looks.settle(attached: told, since: quiet, now: Clock.monotonic.now) }
+    looked = began
+    quiet = began
     for (device, known) in watched where present[device] == nil {
       watched[device] = nil
       var gone = known.entry
@@ -104,9 +135,10 @@ final class MountWatch {
       namespaces[name]?.pids.insert(pid)
       return []
     }
-    namespaces[name] = Namespace(pids: [pid])
-    if events != nil, let namespace = try? OwnedDescriptor.open("/proc/\(pid)/ns/mnt", .readOnly) {
-      try? events?.mark(.mountNamespace, mask: FanotifyMask.mounts.rawValue, object: namespace)
+    namespaces[name] = Namespace(pids: [pid], since: ProcessScan.start(of: pid) ?? looked, hasEvents: false)
+    if let events, let namespace = try? OwnedDescriptor.open("/proc/\(pid)/ns/mnt", .readOnly) {
+      namespaces[name]?.hasEvents =
+        (try? events.mark(.mountNamespace, mask: FanotifyMask.mounts.rawValue, object: namespace)) != nil
     }
     return refresh()
   }
@@ -127,24 +159,38 @@ final class MountWatch {
   /// Whether a session lives in a namespace whose mounts must be looked at now and then.
   var hasForeignNamespaces: Bool { !namespaces.isEmpty }
 
-  /// Takes the waiting mount events; they only say that a look is due.
-  func drainEvents() {
-    guard events != nil else { return }
+  /// Notes that at this time no change of mounts waited.
+  func note(quiet time: UInt64) { quiet = max(quiet, time) }
+
+  /// Takes the waiting mount events: how many mounts came, at least; nil where some were not told.
+  private func drainEvents() -> Int? {
+    guard let events else { return 0 }
+    var attached: Int? = 0
     unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
-      while let count = try? unsafe events?.descriptor.read(into: buffer), count > 0 {}
+      while let count = try? unsafe events.descriptor.read(into: buffer), count > 0 {
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        var offset = 0
+        while let record = try? unsafe FanotifyRecord.next(in: bytes.bytes, at: &offset) {
+          if record.mask.contains(.overflow) { attached = nil }
+          if record.mask.contains(.mountAttach) { attached = attached.map { $0 + 1 } }
+        }
+      }
     }
+    return attached
   }
 
   private func forget(_ namespace: [UInt8]) {
     namespaces[namespace] = nil
+    looks.forget(namespace, now: Clock.monotonic.now)
     // The mark goes with the namespace; nothing of ours keeps it alive.
   }
 
+  /// Returns the table, as it was before anything was done because of it; nil where there is none.
   private func look(
     through process: String, root: [UInt8], _ present: inout [UInt64: Set<UInt32>],
     _ changes: inout [FileSystemEntry]
-  ) {
-    guard let text = try? Procfs.file("/proc/\(process)/mountinfo", limit: 16 << 20) else { return }
+  ) -> [UInt8]? {
+    guard let text = try? Procfs.file("/proc/\(process)/mountinfo", limit: 16 << 20) else { return nil }
     if root.isEmpty {
       hasMoved = hasMoved || (!ownTable.isEmpty && ownTable != text)
       ownTable = text
@@ -162,6 +208,7 @@ final class MountWatch {
         entry: entry, path: root + entry.mountPoint, mounts: present[mount.device] ?? [])
     }
     for (device, mounts) in present { watched[device]?.mounts = mounts }
+    return text
   }
 
   /// Marks one file system at whichever of its mount points can be reached.

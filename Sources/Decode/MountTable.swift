@@ -30,25 +30,46 @@ public struct MountEntry: Hashable, Sendable {
   /// The name that records use for a path which may lead through a bind mount: the one beneath the file system's
   /// best mount. Nil where the path is on no mount of the table.
   public static func canonical(_ path: [UInt8], _ table: [MountEntry]) -> [UInt8]? {
-    func rest(of path: [UInt8], beneath directory: [UInt8]) -> [UInt8]? {
-      if directory == [0x2f] { return path == [0x2f] ? [] : path }
-      guard path.starts(with: directory) else { return nil }
-      let rest = Array(path[directory.count...])
-      return rest.isEmpty || rest[0] == 0x2f ? rest : nil
+    guard let mount = covering(path, table), let within = MountPath.rest(of: path, beneath: mount.mountPoint) else {
+      return nil
     }
-    func join(_ directory: [UInt8], _ rest: [UInt8]) -> [UInt8] {
-      if rest.isEmpty { return directory }
-      return directory == [0x2f] ? rest : directory + rest
-    }
-    // Of mounts at one place the last is on top.
-    let covering = table.enumerated().filter { rest(of: path, beneath: $0.element.mountPoint) != nil }
-      .max { ($0.element.mountPoint.count, $0.offset) < ($1.element.mountPoint.count, $1.offset) }
-    guard let mount = covering?.element, let within = rest(of: path, beneath: mount.mountPoint) else { return nil }
-    let inFileSystem = join(mount.root, within)
+    let inFileSystem = MountPath.join(mount.directory, within)
     for best in canonicalOrder(table) where best.device == mount.device {
-      if let rest = rest(of: inFileSystem, beneath: best.root) { return join(best.mountPoint, rest) }
+      if let rest = MountPath.rest(of: inFileSystem, beneath: best.directory) {
+        return MountPath.join(best.mountPoint, rest)
+      }
     }
     return nil
+  }
+
+  /// The mount on which a path lies that leads through no symbolic link: from the root on, whatever is mounted on the
+  /// way. Nil where the table has none.
+  public static func covering(_ path: [UInt8], _ table: [MountEntry]) -> MountEntry? {
+    let ids = Set(table.map(\.id))
+    let above = table.filter { MountPath.rest(of: path, beneath: $0.mountPoint) != nil }
+    // The root's own parent is outside the table, or it is its own.
+    let root = above.first { $0.mountPoint == [0x2f] && ($0.parent == $0.id || !ids.contains($0.parent)) }
+    guard var here = root else {
+      // Of mounts at one place the last is on top.
+      return above.enumerated().max {
+        ($0.element.mountPoint.count, $0.offset) < ($1.element.mountPoint.count, $1.offset)
+      }?.element
+    }
+    var seen: Set<UInt32> = [here.id]
+    while let next = above.filter({ $0.parent == here.id && !seen.contains($0.id) })
+      .min(by: { $0.mountPoint.count < $1.mountPoint.count })
+    {
+      seen.insert(next.id)
+      here = next
+    }
+    return here
+  }
+
+  /// `root` without what the kernel appends when the directory is gone.
+  public var directory: [UInt8] {
+    let mark = Array("//deleted".utf8)
+    guard root.count > mark.count, root.suffix(mark.count).elementsEqual(mark) else { return root }
+    return Array(root.dropLast(mark.count))
   }
 
   init?(line: ArraySlice<UInt8>) {

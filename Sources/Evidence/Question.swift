@@ -60,12 +60,50 @@ public struct ProofQuestion: Sendable {
     }
   }
 
+  /// What lay at and beneath one path is told as at and beneath another.
+  public struct Alias: Sendable, Hashable {
+    /// As it was reached.
+    public var from: RawPath
+    /// As records may tell it.
+    public var to: RawPath
+    /// When they may: before and after, something else was there. Nil for always.
+    public var time: Interval?
+
+    /// An alias of two paths.
+    public init(from: RawPath, to: RawPath, time: Interval? = nil) {
+      self.from = from
+      self.to = to
+      self.time = time
+    }
+  }
+
+  /// A file system on which the target lay for a while.
+  public struct Former: Sendable, Hashable {
+    /// `f_fsid`; 0 where it cannot be told.
+    public var fileSystem: UInt64
+    /// When.
+    public var time: Interval
+
+    /// A file system and a time.
+    public init(fileSystem: UInt64, time: Interval) {
+      self.fileSystem = fileSystem
+      self.time = time
+    }
+  }
+
   /// What it is about.
   public var target: Target
   /// The same place by other names, as the running system tells: through symbolic links.
   public var otherNames: [RawPath] = []
   /// The same pattern with its fixed part told in other ways.
   public var otherPatterns: [PathPattern] = []
+  /// What was mounted at some moment of the time: where records may tell what lay at and beneath a path.
+  public var aliases: [Alias] = []
+  /// File systems on which the target lay in a part of the time, besides those on which it lies.
+  public var formerFileSystems: [Former] = []
+  /// File systems on which the target's name lay for some session alone: what was accessed there by a name that cannot
+  /// be told could be meant.
+  public var sessionFileSystems: Set<UInt64> = []
   /// The files that bear the name now, or lie beneath the directory, and by which path.
   public var bearers: [Bearer] = []
   /// Whether something bears the name now.

@@ -106,6 +106,20 @@ enum Schema {
             is_marked INTEGER NOT NULL, has_canary INTEGER NOT NULL, PRIMARY KEY (seal, device)) WITHOUT ROWID;
           """)
     }
+    // What was mounted where: a row whenever a namespace's mounts became others, each different table once.
+    // A state is MountsSeen.State; the table is NULL unless it is known.
+    migrator.registerMigration("5 mounts") { db in
+      try db.execute(
+        sql: """
+          CREATE TABLE mount_tables (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, text BLOB NOT NULL);
+          CREATE INDEX mount_tables_hash ON mount_tables(hash);
+          CREATE TABLE mounts (
+            id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id), namespace TEXT NOT NULL,
+            is_host INTEGER NOT NULL, is_first INTEGER NOT NULL, state INTEGER NOT NULL, t0 INTEGER NOT NULL,
+            t1 INTEGER NOT NULL, mount_table INTEGER REFERENCES mount_tables(id));
+          CREATE INDEX mounts_run ON mounts(run, namespace);
+          """)
+    }
     return migrator
   }
 }

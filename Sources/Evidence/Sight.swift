@@ -28,8 +28,13 @@ struct Sight: Hashable {
   /// A file is of the target when it was at the place at some time of these: the time asked about, or when the
   /// directory was moved.
   var window: Interval
+  /// When records told the place so; nil for always.
+  var told: Interval?
 
   func matches(_ path: RawPath) -> Bool { form.matches(path) }
+
+  /// Whether what was told then by this path was at the place.
+  func matches(_ path: RawPath, at time: Interval) -> Bool { told?.overlaps(time) != false && form.matches(path) }
 }
 
 extension Sight.Form {

@@ -85,6 +85,22 @@ extension StoreReader {
     }
   }
 
+  /// The same for a question: on a file system where the target lay for a while, that while counts.
+  static func uncovered(_ question: ProofQuestion, _ db: Database) throws -> (missing: [Gap], covered: IntervalSet) {
+    var (missing, covered) = try uncovered(question.time, question.fileSystems, db)
+    for former in question.formerFileSystems {
+      guard let time = former.time.intersection(question.time) else { continue }
+      let gaps = try uncovered(time, [former.fileSystem], db).missing.filter { gap in
+        gap.source == "coverage" || gap.fileSystem == former.fileSystem
+      }
+      for gap in gaps where !missing.contains(gap) {
+        missing.append(gap)
+        covered = covered.subtracting(gap.time)
+      }
+    }
+    return (missing.sorted { ($0.time.from, $0.source) < ($1.time.from, $1.source) }, covered)
+  }
+
   /// The sub-intervals that nothing vouches for, with reasons.
   ///
   /// - Parameter fileSystems: those that matter; nil where they cannot be told.

@@ -10,7 +10,7 @@ extension StoreReader {
       try search.follow(db)
       let scope = try Self.sessions(question.scopeFilter, db)
       let hits = try Self.hits(search, question, db)
-      let gaps = try Self.uncovered(question.time, question.fileSystems, db)
+      let gaps = try Self.uncovered(question, db)
       var verdict = Verdict(
         outcome: .notProven, accesses: [], possible: [], unattributed: [], gaps: gaps.missing, hazards: [],
         covered: gaps.covered, division: Division(of: question.time, accesses: [], doubts: []), sessions: scope,

@@ -41,6 +41,16 @@ struct TargetSearch {
       files.insert(identity)
     }
     sights = asked.map { Sight(form: $0, way: .asked, window: question.time) }
+    for form in asked {
+      for alias in question.aliases {
+        guard let other = form.moved(from: alias.from, to: alias.to), !asked.contains(where: { $0.includes(other) })
+        else { continue }
+        let sight = Sight(
+          form: other, way: .asked, window: alias.time?.intersection(question.time) ?? question.time, told: alias.time)
+        if !sights.contains(sight) { sights.append(sight) }
+      }
+    }
+    isCut = sights.count > Self.most
   }
 
   /// The names and identities, in words.
@@ -99,7 +109,8 @@ struct TargetSearch {
   }
 
   private mutating func add(_ sight: Sight) {
-    for known in sights where known.form.includes(sight.form) && (known.way == sight.way || known.way == .asked) {
+    for known in sights
+    where known.told == nil && known.form.includes(sight.form) && (known.way == sight.way || known.way == .asked) {
       switch sight.way {
       case .asked: return
       case .onward: if known.window.from <= sight.window.from { return }
@@ -274,14 +285,17 @@ struct TargetSearch {
   /// Whether an access is of the target, and whether that is sure.
   func matches(_ access: Access) -> Bearing.Answer {
     if files.contains(access.identity) { return .did }
-    if let path = access.path, sights.contains(where: { $0.matches(path) }) { return .did }
+    if let path = access.path, sights.contains(where: { $0.matches(path, at: access.time) }) { return .did }
     return doubtful.contains(access.identity) ? .mayHave : .didNot
   }
 
   /// Why an access could be of the target though neither its path nor its file is; nil where it could not.
   func doubt(_ access: Access) -> String? {
     // What lies on another file system is not the target; an identity has no name to be in doubt of.
-    guard question.fileSystems?.contains(access.identity.fileSystem) != false, !question.isAboutIdentity else {
+    let system = access.identity.fileSystem
+    let isThere = question.fileSystems?.contains(system) != false || question.sessionFileSystems.contains(system)
+    guard isThere || question.formerFileSystems.contains(where: { $0.fileSystem == system }), !question.isAboutIdentity
+    else {
       return nil
     }
     if isTaken(by: access.identity) { return nil }

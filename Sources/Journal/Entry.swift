@@ -33,6 +33,8 @@ public enum EntryKind: UInt16, Sendable {
   case nursery = 14
   /// Canaries were made: `Heartbeat`.
   case heartbeat = 15
+  /// The mounts of a namespace, as they were seen: `MountTableEntry`.
+  case mountTable = 16
 
   /// Whether the payload is the kernel's, event after event, each with its length in the first four bytes:
   /// `fanotify_event_metadata.event_len`, `nlmsghdr.nlmsg_len`.

@@ -52,6 +52,8 @@ public final class JournalRing: @unchecked Sendable {
     case run = 64
     /// CLOCK_MONOTONIC from when on descriptor-mode events were taken that are not in the journal yet; else 0.
     case descriptorsSince = 72
+    /// CLOCK_MONOTONIC: no change of mounts waited to be looked at then.
+    case mountsQuiet = 80
   }
 
   /// The word of a register.

@@ -102,6 +102,22 @@ extension Engine {
     report(entry)
   }
 
+  /// Mount tables are kept as they are told; what they mean is asked later.
+  mutating func note(_ entry: MountTableEntry) {
+    let state: MountsSeen.State =
+      switch entry.state {
+      case .gone: .gone
+      case .known: .known
+      case .unknown: .unknown
+      }
+    let seen = wall(entry.seen)
+    findings.append(
+      .mounts(
+        MountsSeen(
+          namespace: String(decoding: entry.namespace, as: UTF8.self), isHost: entry.isHost, isFirst: entry.isFirst,
+          state: state, table: entry.table, time: Interval(from: min(wall(entry.since), seen), to: seen))))
+  }
+
   /// What a recorder that continues does not find any more was unmounted while nobody looked.
   mutating func forgetUnmounted() {
     for var entry in fileSystems.watched where !restated.contains(entry.device) {

@@ -177,6 +177,7 @@ public struct Engine {
     var losses: [LossEntry] = []
     var haveMountsMoved = false
     var watched: [FileSystemEntry] = []
+    var mountTables: [MountTableEntry] = []
     timeline.append(contentsOf: early)
     early.removeAll(keepingCapacity: true)
     try source.forEach { (entry, position) throws(JournalError) in
@@ -205,6 +206,7 @@ public struct Engine {
         pulse.announce(try Nursery(payload: entry.bytes).pid)
       case .heartbeat: pulse.waiting.append(try Heartbeat(payload: entry.bytes))
       case .mountsChanged: haveMountsMoved = true
+      case .mountTable: mountTables.append(try MountTableEntry(payload: entry.bytes))
       case .resumed:
         let resumed = try RunEntry(payload: entry.bytes)
         run?.ownPid = resumed.ownPid
@@ -214,6 +216,7 @@ public struct Engine {
     }
     if haveMountsMoved { directories = DirectoryNames() }
     for entry in watched { note(entry) }
+    for entry in mountTables { note(entry) }
     if isResumed { forgetUnmounted() }
     for loss in losses { note(loss) }
     noteOverflow()

@@ -32,6 +32,10 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
   public static let notSupported = Errno(rawValue: EOPNOTSUPP)
   /// ECONNREFUSED
   public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
+  /// ECONNRESET: the other side ended without reading
+  public static let connectionReset = Errno(rawValue: ECONNRESET)
+  /// EPIPE: the other side has ended
+  public static let brokenPipe = Errno(rawValue: EPIPE)
 
   /// The C library's words for it.
   public var description: String {

@@ -4,6 +4,9 @@ internal import CLinux
 public final class Poller: Sendable {
   private let descriptor: OwnedDescriptor
 
+  /// As many as one wait tells of.
+  public static let most = 32
+
   /// An empty set.
   public init() throws(Errno) {
     descriptor = OwnedDescriptor(adopting: try call { epoll_create1(Int32(bitPattern: 0o2000000)) })
@@ -22,9 +25,9 @@ public final class Poller: Sendable {
 
   /// Waits at most `milliseconds` (-1: for ever) and returns the tags of what is ready.
   public func wait(milliseconds: Int32) throws(Errno) -> [UInt64] {
-    var tags = [UInt64](repeating: 0, count: 32)
+    var tags = [UInt64](repeating: 0, count: Self.most)
     let own = descriptor.raw
-    let count = try call { unsafe cl_epoll_wait(own, &tags, 32, milliseconds) }
+    let count = try call { unsafe cl_epoll_wait(own, &tags, Int32(Self.most), milliseconds) }
     return Array(tags[..<Int(count)])
   }
 }

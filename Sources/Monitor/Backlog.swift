@@ -62,7 +62,7 @@ struct Backlog {
       case .gap(let gap): gap.time.from < whole.from || gap.time.to > whole.to
       case .incident(let incident): incident.time < whole.from || incident.time > whole.to
       // An end that is not told would hold a file for ever, which is safe, and wrong.
-      case .fileSystem, .seal, .released, .closed: true
+      case .fileSystem, .seal, .released, .closed, .mounts: true
       }
     }
   }

@@ -138,4 +138,6 @@ public enum Finding: Hashable, Sendable {
   case seal(Seal)
   /// A file system is watched, or not, from now on.
   case fileSystem(WatchedFileSystem)
+  /// The mounts of a namespace are others from now on.
+  case mounts(MountsSeen)
 }

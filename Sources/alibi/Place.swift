@@ -7,12 +7,15 @@ internal import Records
 struct Place {
   /// Every name that records may use for it.
   private(set) var names: [RawPath]
+  /// As it was typed, and through the symbolic links of now.
+  let asked: [RawPath]
   private let table: [MountEntry]
 
   init(_ typed: RawPath) {
     table = MountEntry.table((try? Procfs.file("/proc/self/mountinfo", limit: 16 << 20)) ?? [])
     names = [typed]
     let real = Self.realPath(typed) ?? typed
+    asked = real == typed ? [typed] : [typed, real]
     add(real)
     // Records tell paths through the file system's own mount, not through a bind mount of a part of it.
     if let canonical = MountEntry.canonical(real.bytes, table) { add(RawPath(canonical)) }
@@ -23,20 +26,14 @@ struct Place {
     }
   }
 
-  private mutating func add(_ name: RawPath) {
+  mutating func add(_ name: RawPath) {
     if !names.contains(name) { names.append(name) }
   }
 
   private func overlayLayers(of path: RawPath) -> [RawPath] {
-    guard let mount = mount(of: path), mount.type == Array("overlay".utf8) else { return [] }
+    guard let mount = MountEntry.covering(path.bytes, table), mount.type == Array("overlay".utf8) else { return [] }
     let inside = path.bytes.dropFirst(mount.mountPoint == [0x2f] ? 0 : mount.mountPoint.count)
     return mount.layers.map { RawPath($0 + inside) }
-  }
-
-  /// The mount on top at a path.
-  private func mount(of path: RawPath) -> MountEntry? {
-    table.enumerated().filter { path.isAtOrBeneath(RawPath($0.element.mountPoint)) }
-      .max { ($0.element.mountPoint.count, $0.offset) < ($1.element.mountPoint.count, $1.offset) }?.element
   }
 
   /// The file systems it lies on: of each name the nearest ancestor's that exists and, for a tree, those mounted
@@ -65,7 +62,7 @@ struct Place {
   /// is not meant: names on its layers are.
   func obstacles(beneath: Bool) -> [String] {
     let mounts =
-      names.compactMap { mount(of: $0) }
+      names.compactMap { MountEntry.covering($0.bytes, table) }
       + (beneath ? table.filter { mount in names.contains { RawPath(mount.mountPoint).isAtOrBeneath($0) } } : [])
     for mount in mounts where !mount.isKernelInterface && mount.type != Array("overlay".utf8) {
       guard let status = try? FileStatus(path: mount.mountPoint), status.device == mount.device else { continue }

@@ -47,7 +47,8 @@ struct ServiceClient {
       answer = try LocalSocket.receiveLine(socket, limit: 65_536)
     } catch {
       switch error {
-      case .noSuchFile, .connectionRefused: return nil
+      // The last two: the recorder was killed while it was asked, and another one continues.
+      case .noSuchFile, .connectionRefused, .connectionReset, .brokenPipe: return nil
       case .accessDenied:
         throw Failure(
           message: "no permission to ask the service at \(path)", hint: "run it with sudo, or join the group alibi",

@@ -36,8 +36,12 @@ enum TargetResolver {
     let literal = text.prefix { !"*?{\\".contains($0) }
     let fixed = text[..<(literal.lastIndex(of: "/") ?? literal.startIndex)]
     let top = RawPath(fixed.isEmpty ? "/" : String(fixed)).lexicallyNormal ?? RawPath("/")
-    let place = Place(top)
-    for name in place.names where name != top {
+    var place = Place(top)
+    var mounts = try MountNames(store, time)
+    let now = place.names
+    for path in place.asked { for name in try mounts.follow(path, beneath: true) { place.add(name) } }
+    // What was mounted then is followed as an alias, with its own part of the pattern.
+    for name in now where name != top {
       // A name that is no text, or holds what a pattern gives a meaning, is left to the file systems' coverage.
       guard let text = String(validating: name.bytes, as: UTF8.self), !text.contains(where: { "*?{\\".contains($0) })
       else { continue }
@@ -48,6 +52,7 @@ enum TargetResolver {
     }
     question.fileSystems = place.fileSystems(beneath: true)
     question.obstacles = place.obstacles(beneath: true)
+    mounts.complete(&question)
     try findBearers(of: &question, store)
     return question
   }
@@ -59,14 +64,20 @@ enum TargetResolver {
       throw Failure.usage(
         "\(text): not a path", hint: "write bytes that cannot be typed as \\xNN, and a backslash as \\x5c")
     }
+    var place = Place(normal)
+    let now = place.names
+    var mounts = try MountNames(store, time)
+    for path in place.asked { for name in try mounts.follow(path, beneath: true) { place.add(name) } }
     let status = try? FileStatus(path: normal.bytes, following: true)
-    let isTree = text.hasSuffix("/") || status?.isDirectory == true
+    // What was a directory there may be seen only where it is told now.
+    let others = place.names.filter { $0 != normal }.compactMap { try? FileStatus(path: $0.bytes) }
+    let isTree = text.hasSuffix("/") || status?.isDirectory ?? others.contains(where: \.isDirectory)
     var question = ProofQuestion(target: isTree ? .tree(normal) : .file(normal), time: time)
-    let place = Place(normal)
-    question.otherNames = place.names.filter { $0 != normal }
-    question.exists = status != nil
+    question.otherNames = now.filter { $0 != normal }
+    question.exists = status != nil || !others.isEmpty
     question.fileSystems = place.fileSystems(beneath: isTree)
     question.obstacles = place.obstacles(beneath: isTree)
+    mounts.complete(&question)
     try findBearers(of: &question, store)
     return question
   }

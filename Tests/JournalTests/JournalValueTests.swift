@@ -63,9 +63,18 @@ extension RunEntry: Sample {
   }
 }
 
+extension MountTableEntry: Sample {
+  static func any(_ random: inout Random) -> Self {
+    Self(
+      namespace: random.bytes(upTo: 30), isHost: random.next() % 2 == 0, isFirst: random.next() % 2 == 0,
+      state: [.gone, .known, .unknown][Int(random.next() % 3)], table: random.bytes(upTo: 400), since: random.number(),
+      seen: random.number())
+  }
+}
+
 private let samples: [any Sample.Type] = [
   BatchEnd.self, LossEntry.self, FileSystemEntry.self, ObservedProcess.self, DescriptorEvent.self,
-  RunEntry.self,
+  RunEntry.self, MountTableEntry.self,
 ]
 
 struct JournalValueTests {
@@ -116,7 +125,7 @@ struct JournalValueTests {
 
   @Test("each kind of value has a kind of entry of its own")
   func kinds() {
-    #expect(samples.map { $0.kind } == [.batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run])
+    #expect(samples.map { $0.kind } == [.batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run, .mountTable])
   }
 
   @Test("a source of loss and a way of watching that are not known are refused where they stand")

@@ -101,6 +101,17 @@ struct Scene {
         marked: isMarked ? [Self.device] : []))
   }
 
+  /// A namespace's mounts were seen, and may have been so for a millisecond.
+  mutating func mounts(
+    _ namespace: String, _ table: String, state: MountTableEntry.State = .known, since: UInt64? = nil
+  ) {
+    let seen = tick()
+    add(
+      MountTableEntry(
+        namespace: Array(namespace.utf8), isHost: namespace == "mnt:[1]", state: state, table: Array(table.utf8),
+        since: since ?? seen - 1_000_000, seen: seen))
+  }
+
   mutating func wait(seconds: UInt64) { now += seconds * 1_000_000_000 }
 
   @discardableResult

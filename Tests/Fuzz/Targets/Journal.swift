@@ -41,6 +41,7 @@ private func value(_ kind: EntryKind, _ payload: [UInt8]) throws(JournalError) {
   case .run, .resumed: try twice(RunEntry.self, payload)
   case .nursery: try twice(Nursery.self, payload)
   case .heartbeat: try twice(Heartbeat.self, payload)
+  case .mountTable: try twice(MountTableEntry.self, payload)
   case .padding, .fanotify, .perf, .connector, .barrier, .mountsChanged: break
   }
 }

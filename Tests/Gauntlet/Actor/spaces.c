@@ -150,6 +150,26 @@ static int own_tmpfs(const struct deed *deed) {
   return read_path(path);
 }
 
+// Someone who looks at the namespace of whoever executes something must have the time to.
+static int linger(int failed) {
+  if (!failed) execl("/bin/sleep", "sleep", "0.3", (char *)NULL);
+  return failed ? failed : errno;
+}
+static int bind_linger(const struct deed *deed) { return linger(bind_read(deed)); }
+static int overlay_linger(const struct deed *deed) { return linger(overlay_read(deed)); }
+
+// A tree that is attached nowhere, and then where the caller alone has it.
+static int attached_linger(const struct deed *deed) {
+  char directory[4097];
+  const char *name;
+  int tree, failed = own_mounts();
+  if (failed) return failed;
+  split(deed->word[0], directory, &name);
+  TRY(tree = (int)syscall(SYS_open_tree, AT_FDCWD, directory, 1 /* OPEN_TREE_CLONE */));
+  TRY(syscall(SYS_move_mount, tree, "", AT_FDCWD, deed->word[1], 4 /* MOVE_MOUNT_F_EMPTY_PATH */));
+  return linger(read_below(deed->word[1], name));
+}
+
 #define APART(name, way) \
   static int name(const struct deed *deed) { return apart(way, deed); }
 APART(do_namespace, namespace_read)
@@ -161,9 +181,13 @@ APART(do_overlay_read, overlay_read)
 APART(do_overlay_write, overlay_write)
 APART(do_user, user_read)
 APART(do_own_tmpfs, own_tmpfs)
+APART(do_bind_linger, bind_linger)
+APART(do_overlay_linger, overlay_linger)
+APART(do_attached_linger, attached_linger)
 
 const struct named_way space_ways[] = {
   {"namespace", 1, do_namespace}, {"bind", 2, do_bind}, {"moved", 2, do_moved}, {"detached", 1, do_detached},
   {"chroot", 1, do_chroot}, {"overlay-read", 2, do_overlay_read}, {"overlay-write", 2, do_overlay_write},
-  {"user", 1, do_user}, {"own-tmpfs", 1, do_own_tmpfs}, {NULL, 0, NULL},
+  {"user", 1, do_user}, {"own-tmpfs", 1, do_own_tmpfs}, {"bind-linger", 2, do_bind_linger}, {"overlay-linger", 2, do_overlay_linger},
+  {"attached-linger", 2, do_attached_linger}, {NULL, 0, NULL},
 };

@@ -6,6 +6,9 @@ extension CaseRunner {
   func runOwn(_ each: NamedCase) throws -> (String, Bool) {
     switch each.name {
     case "A5b": try heldMapping(each)
+    case "A10.gone": try mountGone(each, of: Self.bind)
+    case "A10.layers": try mountGone(each, of: Self.overlay)
+    case "A10.others": try mountsElsewhere(each)
     case "A12": try mountedLater(each)
     case "A12.loop": try loopImage(each, raw: false)
     case "A13": try loopImage(each, raw: true)
@@ -24,14 +27,14 @@ extension CaseRunner {
     }
   }
 
-  private func reading(_ each: NamedCase, _ program: String, _ asks: [String] = ["$1"]) -> NamedCase {
+  func reading(_ each: NamedCase, _ program: String, _ asks: [String] = ["$1"]) -> NamedCase {
     var changed = each
     changed.agent = program
     changed.asks = asks
     return changed
   }
 
-  private func words(_ answer: Answer) -> String {
+  func words(_ answer: Answer) -> String {
     answer.verdict + (answer.verdict == "not-proven" ? " (\(answer.reasons.joined(separator: "; ")))" : "")
   }
 

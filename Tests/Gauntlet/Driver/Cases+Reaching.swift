@@ -77,6 +77,16 @@ extension NamedCase {
         "do 1 bind $1 $M ; do 2 namespace $2 ; do 3 chroot $3 ; do 4 overlay-read $4 $M ; do 5 overlay-write $5 $M ; "
         + "do 6 moved $6 $M ; do 7 detached $7 ; do 8 user $8 ;",
       asks: ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8"]),
+    .init(name: "A10.gone", title: "by a bind mount that is gone when it is asked by its path", expected: .own),
+    .init(name: "A10.layers", title: "by an overlay that is gone when it is asked by its path", expected: .own),
+    .init(
+      name: "A10.inside", title: "by a bind mount that only the session had, asked by its path", expected: .seen,
+      agent: "do 1 bind-linger $1 $M ; do 2 attached-linger $2 $M ;", asks: ["$M/f1", "$M/f2"]),
+    .init(
+      name: "A10.merged", title: "by an overlay that only the session had, asked by its path", expected: .block,
+      agent: "do 1 overlay-linger $1 $M ;", asks: ["$M/merged/f1"]),
+    .init(
+      name: "A10.others", title: "mounts that came and went leave what was not read provable", expected: .own),
     .init(
       name: "A11", title: "descriptors from outside: read, mapped, by a message", expected: .seen,
       agent: "do 1 fd-read 100 ; do 2 fd-map 101 ; do 3 fd-receive 102 ;",
