@@ -24,11 +24,10 @@ extension StoreReader {
           Verdict.Hazard(
             kind: "absent-name", detail: "nothing is known to have borne this name: is it misspelt?", time: nil))
       }
+      let isClear = verdict.accept(question.accepted)
       if !verdict.accesses.isEmpty {
         verdict.outcome = .accessed
-      } else if verdict.gaps.isEmpty, verdict.possible.isEmpty, verdict.unattributed.isEmpty,
-        verdict.hazards.isEmpty
-      {
+      } else if verdict.gaps.isEmpty, verdict.possible.isEmpty, verdict.unattributed.isEmpty, isClear {
         verdict.outcome = .notAccessed
       }
       return verdict
