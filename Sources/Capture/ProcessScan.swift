@@ -19,7 +19,8 @@ enum ProcessScan {
         ObservedProcess(
           pid: pid, parent: stat.parent, threads: stat.threads,
           startedAt: started > sleep ? started - sleep : 0, executable: executable,
-          script: executable.isEmpty ? [] : script(of: pid), time: Clock.monotonic.now))
+          script: executable.isEmpty ? [] : script(of: pid), time: Clock.monotonic.now,
+          privilege: ProcessRights.of(pid)))
     }
     return found
   }

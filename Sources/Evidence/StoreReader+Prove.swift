@@ -17,6 +17,7 @@ extension StoreReader {
         targetIsKnown: question.exists || search.isKnown || hits.contains { $0.doubt == nil })
       try Self.sort(hits, question, into: &verdict, db)
       verdict.hazards += try Self.rottenRules(question, db)
+      verdict.hazards += try Self.privileges(question, db)
       verdict.hazards += Self.names(search)
       verdict.hazards += question.obstacles.map { Verdict.Hazard(kind: "names", detail: $0, time: nil) }
       if !verdict.targetIsKnown, !question.acceptsAbsentName {
@@ -101,10 +102,13 @@ extension StoreReader {
     let hosts = Set(verdict.sessions.map(\.id))
     let bearers: Set<String>
     if case .session(let key) = question.scope { bearers = try Self.bearers(of: key, db) } else { bearers = [] }
+    verdict.hazards += try rawDevices(question, inScope, db)
     for hit in hits {
       let row = hit.row
+      let isInherited = row.access.operations.contains(.inherited)
       let answer = hit.answer(question)
-      guard answer != .didNot else { continue }
+      guard isInherited ? question.kind != .exec : answer != .didNot else { continue }
+      if isInherited, try isOwn(row.access, db) { continue }
       if let doubt = hit.doubt {
         guard row.access.session.map(inScope.contains) != false else { continue }
         verdict.hazards.append(
@@ -124,7 +128,14 @@ extension StoreReader {
       {
         continue
       }
-      if row.agent == Session.unknownExecutable {
+      if isInherited {
+        verdict.hazards.append(
+          Verdict.Hazard(
+            kind: Verdict.AcceptableHazard.inherited.rawValue,
+            detail:
+              "record \(row.id): session \(row.session ?? "?") held a descriptor of the file that it had not opened",
+            time: row.access.time))
+      } else if row.agent == Session.unknownExecutable {
         verdict.hazards.append(
           Verdict.Hazard(
             kind: "unknown-executable",

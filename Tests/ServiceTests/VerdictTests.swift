@@ -35,7 +35,7 @@ extension ServiceTests {
       let mine = try agent.file("mine.txt")
       let yours = try agent.file("yours.txt")
       let from = now()
-      let session = try Subprocess(agent.program, ["-c", "for i in 1 2 3 4 5; do read l < \(mine); sleep 0.1; done"])
+      let session = try agent.start("for i in 1 2 3 4 5; do read l < \(mine); sleep 0.1; done")
       for _ in 0..<5 { _ = try Subprocess.run("/bin/cat", [mine, yours]) }
       _ = try session.finish()
       #expect(service.prove(mine, from: from).status == 1)
