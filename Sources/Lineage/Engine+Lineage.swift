@@ -96,6 +96,8 @@ extension Engine {
     let before = processes[child]?.session
     _ = processes.update(child) { life in
       life.note(witness)
+      // It was born with the rights of who called.
+      if witness == .perf, let other { life.privilege = other.privilege }
       guard life.parent != parent, let other else {
         // The parent the first witness named may have been unknown; this one is known.
         return

@@ -72,6 +72,26 @@ struct PrivilegeTests {
     #expect(scene.privileged.isEmpty)
   }
 
+  @Test("a child made with CLONE_PARENT has the rights of who called, not those of the parent it appears with")
+  func cloned() throws {
+    var scene = try Scene(
+      processes: [
+        Scene.process(1, parent: 0, "/sbin/init", privilege: .root),
+        Scene.process(100, parent: 1, "/usr/bin/bash", privilege: .root),
+      ], connector: true)
+    scene.connectorFork(100, 200)
+    scene.fork(100, 200)
+    scene.credentials(200, 1000, 1000)
+    scene.exec(200, 11, "2.1.329", inode: 900)
+    scene.connectorExec(200)
+    scene.connectorFork(100, 201)
+    scene.fork(200, 201)
+    scene.read(201, "a.txt", 50)
+    try scene.batch()
+    #expect(scene.accesses("/home/u/proj/a.txt").map(\.session) == [1])
+    #expect(scene.privileged.isEmpty)
+  }
+
   @Test("what /proc says of the first process counts, also where no event did")
   func asked() throws {
     var scene = try Scene(connector: true)

@@ -69,7 +69,12 @@ extension ServiceTests {
       let set = "truncate -s 1M \(image("image")) && losetup --show -f \(image("image"))"
       let device = try Subprocess.run("/bin/sh", ["-c", set]).output.filter { !$0.isNewline }
       try #require(device.hasPrefix("/dev/loop"))
-      defer { _ = try? Subprocess.run("/sbin/losetup", ["-d", device]) }
+      let state = try Subprocess.run("/usr/bin/stat", ["-c", "%g %a", device]).output.split(separator: " ")
+      try #require(state.count == 2)
+      let restored = "chgrp \(state[0]) \(device); chmod \(state[1].filter(\.isNumber)) \(device); losetup -d \(device)"
+      defer { _ = try? Subprocess.run("/bin/sh", ["-c", restored]) }
+      // As most systems have it, where there is a udev.
+      _ = try Subprocess.run("/bin/sh", ["-c", "chgrp disk \(device) && chmod 660 \(device)"])
       let from = now()
       let group = ["--reuid", "65534", "--regid", "disk", "--clear-groups"]
       let read = ["-c", "head -c 512 \(device) > /dev/null; :"]

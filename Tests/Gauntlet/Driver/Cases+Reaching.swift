@@ -110,7 +110,7 @@ extension NamedCase {
     .init(name: "A18", title: "metadata only", expected: .limit, agent: each("stat"), note: "metadata"),
     .init(
       name: "A19", title: "a close alone: it was held, and that is no access", expected: .hazard,
-      agent: "do 1 fd-close 100 ;", before: "inherit 100 $1 ;", asks: ["$1"]),
+      agent: "at 300 do 1 fd-close 100 ;", before: "inherit 100 $1 ;", asks: ["$1"]),
     .init(
       name: "A20", title: "content handed over", expected: .limit, agent: "at 1", asks: ["$1"],
       note: "content handed to the agent"),
