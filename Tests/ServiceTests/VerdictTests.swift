@@ -170,7 +170,7 @@ extension ServiceTests {
 
     @Test("a file system unmounted and mounted again at once is not vouched for in between")
     func remount() throws {
-      let scratch = try ScratchDirectory(in: "/tmp")
+      let scratch = try ScratchDirectory(in: "/tmp", owner: 0)
       try scratch.makeDirectory("mnt")
       let script = """
         cd \(scratch.path) && truncate -s 16M image && mkfs.ext4 -q image && mount -o loop image mnt && echo x > mnt/a
@@ -195,7 +195,7 @@ extension ServiceTests {
 
     @Test("a mount that is moved takes its files to other paths")
     func movedMount() throws {
-      let scratch = try ScratchDirectory(in: "/tmp")
+      let scratch = try ScratchDirectory(in: "/tmp", owner: 0)
       try scratch.makeDirectory("all")
       let outer = try ScratchMount("tmpfs", on: scratch("all"))
       // What lies on a shared mount cannot be moved.
