@@ -191,7 +191,7 @@ extension Engine {
       life.isUnknown = true
       processes.begin(life, at: time, lower: batch.lower)
     }
-    if leadingWitness == .perf, run?.hasConnector == true { unconfirmed[pid] = time }
+    if leadingWitness == .perf, run?.hasConnector == true { awaitConfirmation(pid, of: time) }
     let main = mainMapping(of: pid, after: index).map { mapping in
       var kept = mapping
       kept.copied = mapping.path(in: source)

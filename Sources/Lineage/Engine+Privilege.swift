@@ -54,12 +54,29 @@ extension Engine {
 
   /// CLOCK_MONOTONIC of the first exec in a session that the connector may still tell of.
   var unconfirmedSince: UInt64? {
-    unconfirmed.filter { isOfSession($0.key) }.values.min()
+    unconfirmed.filter { pid, _ in
+      processes[pid]?.session.map { $0 != Self.canarySession && sessions[$0]?.privilege == nil } ?? false
+    }.values.min()
   }
 
-  private func isOfSession(_ pid: Int32) -> Bool {
-    processes[pid]?.session.map { $0 != Self.canarySession } ?? false
+  /// perf told of an exec; the connector does so at its end, which a slow disk may delay.
+  mutating func awaitConfirmation(_ pid: Int32, of time: UInt64) {
+    // Whoever executes the next thing has come to the end of the one before.
+    if let before = unconfirmed[pid] { giveUpConfirmation(pid, of: before) }
+    unconfirmed[pid] = time
   }
+
+  private mutating func giveUpConfirmation(_ pid: Int32, of time: UInt64) {
+    unconfirmed[pid] = nil
+    guard let life = processes[pid] else { return }
+    _ = processes.update(pid) { $0.privilege = .untold }
+    if let session = life.session, session != Self.canarySession {
+      gain(session, at: time, "the process connector did not tell of an execution by process \(pid)")
+    }
+  }
+
+  /// How long an exec may take, in nanoseconds, before the connector is said to be silent.
+  private static let longestExec: UInt64 = 2_000_000_000
 
   /// After the lineage of a batch: what /proc showed, and what the connector should have told and did not.
   mutating func settlePrivileges() {
@@ -70,13 +87,9 @@ extension Engine {
         checkPrivilege(process.pid, at: process.time)
       }
     }
-    // perf tells of an exec a moment before the connector does; a batch later it is silent.
     for (pid, time) in unconfirmed.sorted(by: { $0.key < $1.key }) where time < batch.lower {
-      unconfirmed[pid] = nil
-      guard let life = processes[pid] else { continue }
-      _ = processes.update(pid) { $0.privilege = .untold }
-      if let session = life.session, session != Self.canarySession {
-        gain(session, at: time, "the process connector did not tell of an execution by process \(pid)")
+      if processes[pid]?.died != nil || time.later(by: Self.longestExec) < batch.lower {
+        giveUpConfirmation(pid, of: time)
       }
     }
     if let since = unheardSince { doubtSessions(since) }

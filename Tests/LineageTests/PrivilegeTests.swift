@@ -136,8 +136,9 @@ struct PrivilegeTests {
   }
 
   @Test(
-    "an exec of which the connector does not tell leaves the rights unknown, a batch later, and covers nothing before")
-  func silenced() throws {
+    "an exec of which the connector never tells leaves the rights unknown, and until then nothing later is covered",
+    arguments: [true, false])
+  func silenced(exits: Bool) throws {
     var scene = try scene()
     try scene.batch()
     scene.fork(200, 201)
@@ -146,6 +147,8 @@ struct PrivilegeTests {
     try scene.batch()
     #expect(scene.privileged.isEmpty)
     #expect(try #require(scene.covered.last).to < Timestamp(nanoseconds: Int64(executed)))
+    if exits { scene.exit(201) } else { scene.wait(seconds: 3) }
+    try scene.batch()
     try scene.batch()
     #expect(scene.privileged.map(\.session) == [1])
     #expect(try #require(scene.privileged.first).since < Timestamp(nanoseconds: Int64(executed)))

@@ -334,7 +334,8 @@ extension CaseRunner {
       let isRight =
         before.verdict == "not-accessed" && accepted.verdict == "not-accessed"
         && [after, whole].allSatisfy { $0.verdict == "not-proven" && $0.reasons == ["hazard privilege"] }
-      return ([before, after, whole, accepted].map(words).joined(separator: " | "), isRight)
+      let others = isRight ? "" : "; " + Set(before.hazards.map(\.detail)).sorted().joined(separator: "; ")
+      return ([before, after, whole, accepted].map(words).joined(separator: " | ") + others, isRight)
     }
   }
 
