@@ -114,6 +114,8 @@ extension Collector {
       }
       if dropped {
         lose(.connector, from: lineageDrained, reason: "socket buffer overflow")
+        // Who has root's rights now, whatever was not told.
+        if let found = try? ProcessScan.all() { for process in found { write(process) } }
         more = true
       }
       if !hadRoom { waitForRoom(65_536) }

@@ -16,7 +16,8 @@ enum ProcessScan {
           // A leader that has exited is counted until it is reaped; without other threads the process is dead.
           pid: pid, parent: stat.parent, threads: stat.isDead ? stat.threads - 1 : stat.threads,
           startedAt: start(stat), executable: executable,
-          script: executable.isEmpty ? [] : script(of: pid), time: Clock.monotonic.now))
+          script: executable.isEmpty ? [] : script(of: pid), time: Clock.monotonic.now,
+          privilege: ProcessRights.of(pid)))
     }
     return found
   }

@@ -13,12 +13,14 @@ extension StoreReader {
   static let touches = """
     a.t0 <= ? AND (a.t1 >= ? OR (a.operations & \(Operations.mapped.rawValue) <> 0 AND \
     (q.released IS NULL OR q.released >= ?)) OR (a.operations & \(Operations.qualifiers.union(.open).rawValue) = \
-    \(Operations.open.rawValue) AND coalesce(a.closed, s.ended, ?) >= ?))
+    \(Operations.open.rawValue) AND coalesce(a.closed, s.ended, ?) >= ?) OR (a.operations & \
+    \(Operations.qualifiers.union(.inherited).rawValue) = \(Operations.inherited.rawValue) AND \
+    coalesce(s.ended, ?) >= ?))
     """
 
   static func touching(_ time: Interval) -> StatementArguments {
     let from = time.from.nanoseconds
-    return [time.to.nanoseconds, from, from, from, from]
+    return [time.to.nanoseconds, from, from, from, from, from, from]
   }
 
   /// When boots that are over ended, as far as anybody vouched for them.
@@ -53,6 +55,7 @@ extension Row {
     var ends: [Timestamp] = []
     if operations.contains(.mapped) { ends.append(time("released") ?? .distantFuture) }
     if operations.isLeftOpen { ends.append(time("closed") ?? time("session_ended") ?? .distantFuture) }
+    if operations.isInheritedStill { ends.append(time("session_ended") ?? .distantFuture) }
     return ends.max()
   }
 }

@@ -120,6 +120,8 @@ public struct ProofQuestion: Sendable {
   public var kind = Operations.Kind.any
   /// Whether a name that nothing bore may be proven not accessed.
   public var acceptsAbsentName = false
+  /// The kinds of hazard that whoever asks accepts.
+  public var accepted: Set<Verdict.AcceptableHazard> = []
 
   /// Whether it is about one file, whatever its names.
   var isAboutIdentity: Bool {
@@ -152,16 +154,6 @@ public struct Verdict: Sendable {
       case .notProven: "NOT PROVEN"
       }
     }
-  }
-
-  /// Something that keeps the answer from being no.
-  public struct Hazard: Sendable, Hashable {
-    /// A word for the kind.
-    public var kind: String
-    /// What exactly.
-    public var detail: String
-    /// When, where there is a time.
-    public var time: Interval?
   }
 
   /// The verdict.

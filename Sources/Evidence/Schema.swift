@@ -120,6 +120,16 @@ enum Schema {
           CREATE INDEX mounts_run ON mounts(run, namespace);
           """)
     }
+    // Sessions with root's rights. No reference to the session: a store that refused records may not know it.
+    migrator.registerMigration("6 privilege") { db in
+      try db.execute(
+        sql: """
+          CREATE TABLE privileges (
+            run INTEGER NOT NULL REFERENCES runs(id), session INTEGER NOT NULL, since INTEGER NOT NULL,
+            reason TEXT NOT NULL, PRIMARY KEY (run, session)) WITHOUT ROWID;
+          CREATE INDEX accesses_raw ON accesses(t0) WHERE operations & 65536 <> 0;
+          """)
+    }
     return migrator
   }
 }

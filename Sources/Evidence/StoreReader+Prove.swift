@@ -19,6 +19,7 @@ extension StoreReader {
       var times = Times()
       try Self.sort(hits, question, into: &verdict, &times, db)
       verdict.hazards += try Self.rottenRules(question, db)
+      verdict.hazards += try Self.privileges(question, db)
       verdict.hazards += Self.names(search)
       verdict.hazards += question.obstacles.map { Verdict.Hazard(kind: "names", detail: $0, time: nil) }
       if !verdict.targetIsKnown, !question.acceptsAbsentName {
@@ -26,14 +27,13 @@ extension StoreReader {
           Verdict.Hazard(
             kind: "absent-name", detail: "nothing is known to have borne this name: is it misspelt?", time: nil))
       }
+      let isClear = verdict.accept(question.accepted)
       if !verdict.accesses.isEmpty {
         verdict.outcome = .accessed
-      } else if verdict.gaps.isEmpty, verdict.possible.isEmpty, verdict.unattributed.isEmpty,
-        verdict.hazards.isEmpty
-      {
+      } else if verdict.gaps.isEmpty, verdict.possible.isEmpty, verdict.unattributed.isEmpty, isClear {
         verdict.outcome = .notAccessed
       }
-      let hazards = verdict.hazards.map { $0.time?.intersection(question.time) ?? question.time }
+      let hazards = verdict.hazards.filter { !$0.isAccepted }.map { $0.time?.intersection(question.time) ?? question.time }
       verdict.division = Division(
         of: question.time, accesses: times.accesses, doubts: times.doubts + hazards + verdict.gaps.map(\.time))
       return verdict
@@ -134,10 +134,13 @@ extension StoreReader {
     let hosts = Set(verdict.sessions.map(\.id))
     let bearers: Set<String>
     if case .session(let key) = question.scope { bearers = try Self.bearers(of: key, db) } else { bearers = [] }
+    verdict.hazards += try rawDevices(question, inScope, db)
     for hit in hits {
       let row = hit.row
+      let isInherited = row.access.operations.contains(.inherited)
       let answer = hit.answer(question)
-      guard answer != .didNot else { continue }
+      guard isInherited ? question.kind != .exec : answer != .didNot else { continue }
+      if isInherited, try isOwn(row.access, db) { continue }
       if let doubt = hit.doubt {
         guard row.access.session.map(inScope.contains) != false else { continue }
         verdict.hazards.append(
@@ -158,7 +161,14 @@ extension StoreReader {
       {
         continue
       }
-      if row.agent == Session.unknownExecutable {
+      if isInherited {
+        verdict.hazards.append(
+          Verdict.Hazard(
+            kind: Verdict.AcceptableHazard.inherited.rawValue,
+            detail:
+              "record \(row.id): session \(row.session ?? "?") held a descriptor of the file that it had not opened",
+            time: row.access.time))
+      } else if row.agent == Session.unknownExecutable {
         verdict.hazards.append(
           Verdict.Hazard(
             kind: "unknown-executable",

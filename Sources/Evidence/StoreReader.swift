@@ -210,7 +210,9 @@ extension StoreReader {
   /// How many accesses a session has.
   public func accessCount(of session: Int64) throws(StoreError) -> Int {
     try read { db in
-      try Int.fetchOne(db, sql: "SELECT count(*) FROM accesses WHERE session = ?", arguments: [session]) ?? 0
+      try Int.fetchOne(
+        db, sql: "SELECT count(*) FROM accesses WHERE session = ? AND operations & ? = 0",
+        arguments: [session, Operations.inherited.rawValue]) ?? 0
     }
   }
 
@@ -231,7 +233,7 @@ extension StoreReader {
       while found.count < filter.limit ?? .max, let row = try cursor.next() {
         let entry = AccessRow(row: row)
         if let pattern = filter.path, !(entry.access.path.map(pattern.matches) ?? false) { continue }
-        if filter.kind != .any, entry.access.operations.answer(filter.kind) != .did { continue }
+        if entry.access.operations.answer(filter.kind) != .did { continue }
         // Of a session that bore several ids in turn only the time of the one asked for; what came before
         // its first label counts for any.
         if let bearer = entry.session, bearers.contains(bearer), entry.isLabelled,

@@ -270,6 +270,8 @@ public final class StoreWriter: Sendable {
           gap.time.from.nanoseconds, gap.time.to.nanoseconds, gap.source, gap.reason,
           gap.fileSystem.map { Int64(bitPattern: $0) },
         ])
+    case .privileged(let session, let since, let reason):
+      try write(privileged: session, since: since, reason, db)
     case .incident(let incident):
       try db.execute(
         sql: "INSERT INTO incidents (time, kind, detail) VALUES (?, ?, ?)",

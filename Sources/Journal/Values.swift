@@ -179,6 +179,16 @@ public struct FileSystemEntry: JournalValue, Hashable, Sendable {
   }
 }
 
+/// Whether a process has root's rights: a user id of root's in the host's own user namespace, or what is as good.
+public enum Privilege: UInt8, Hashable, Sendable {
+  /// Nobody told.
+  case untold = 0
+  /// It has not.
+  case none = 1
+  /// It has.
+  case root = 2
+}
+
 /// A process found in /proc, not seen to begin.
 public struct ObservedProcess: JournalValue, Hashable, Sendable {
   /// See `JournalValue`.
@@ -197,10 +207,13 @@ public struct ObservedProcess: JournalValue, Hashable, Sendable {
   public var script: [UInt8]
   /// CLOCK_MONOTONIC when it was found.
   public var time: UInt64
+  /// Its rights.
+  public var privilege: Privilege
 
   /// A process of these facts.
   public init(
-    pid: Int32, parent: Int32, threads: Int32, startedAt: UInt64, executable: [UInt8], script: [UInt8], time: UInt64
+    pid: Int32, parent: Int32, threads: Int32, startedAt: UInt64, executable: [UInt8], script: [UInt8], time: UInt64,
+    privilege: Privilege
   ) {
     self.pid = pid
     self.parent = parent
@@ -209,6 +222,7 @@ public struct ObservedProcess: JournalValue, Hashable, Sendable {
     self.executable = executable
     self.script = script
     self.time = time
+    self.privilege = privilege
   }
 
   /// See `JournalValue`.
@@ -220,6 +234,7 @@ public struct ObservedProcess: JournalValue, Hashable, Sendable {
     writer.write(executable)
     writer.write(script)
     writer.write(time)
+    writer.write(privilege.rawValue)
   }
 
   /// See `JournalValue`.
@@ -231,6 +246,9 @@ public struct ObservedProcess: JournalValue, Hashable, Sendable {
     executable = try reader.byteString()
     script = try reader.byteString()
     time = try reader.integer()
+    let at = reader.offset
+    guard let privilege = Privilege(rawValue: try reader.integer()) else { throw .truncated(offset: at) }
+    self.privilege = privilege
   }
 }
 

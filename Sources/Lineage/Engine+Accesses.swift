@@ -86,6 +86,7 @@ extension Engine {
       for place in places { noteSessionFile(place, by: record.pid, &oracle) }
     }
     var operations = Operations(mask, isLink: isLink(record, target))
+    if isRawDevice(target, at: places.first, &oracle) { operations.insert(.rawDevice) }
     if mask.contains(.rename) {
       operations.insert(.renameFrom)
       if let to = record.newDirectory.flatMap({ reference($0, in: bytes) }) {
@@ -186,7 +187,7 @@ extension Engine {
     // Within the batch, but not before the process was.
     let since = time ?? min(max(batch.lower, key.startedAt), batch.upper)
     let time = time.map { Interval(from: wall($0), to: wall($0)) } ?? Interval(from: wall(since), to: span.to)
-    let isClose = operations.isSubset(of: Operations.qualifiers)
+    let isClose = operations.isSubset(of: Operations.qualifiers.union(.rawDevice))
     if let other = episodes[key], operations.contains(.mapped), let record, other.access.process != record {
       // Another program of the same process: what it maps is held for another time.
       write(key, other)
@@ -194,7 +195,7 @@ extension Engine {
     guard var episode = episodes[key] else {
       // A CLOSE alone is no access (HAZARDS A19).
       if isClose {
-        if !operations.isEmpty { noteClose(key.identity, in: key.session) }
+        if !operations.isEmpty { noteClose(key, name, operations, record) }
         return
       }
       let access = Access(
@@ -207,7 +208,7 @@ extension Engine {
       return
     }
     if isClose, !operations.isEmpty, !episode.access.operations.contains(.open) {
-      noteClose(key.identity, in: key.session)
+      noteClose(key, name, operations, record)
     }
     episode.access.operations.formUnion(operations)
     episode.access.attribution = max(episode.access.attribution, attribution)

@@ -9,7 +9,9 @@ extension Engine {
   mutating func extendCoverage() -> Interval? {
     let beaten = pulse.isNeeded ? pulse.beatenTo ?? 0 : .max
     let waiting = (unplaced.map(\.time.from) + nameEvents.late.map(\.time.from)).min().map(monotonic) ?? .max
-    let to = min(batch.emptied, beaten, waiting, episodes.values.map(\.since).min() ?? .max)
+    let to = min(
+      batch.emptied, beaten, waiting, episodes.values.map(\.since).min() ?? .max, looks.map(\.began).min() ?? .max,
+      unconfirmedSince ?? .max)
     guard let from = vouchedTo, to >= from else { return nil }
     vouchedTo = to
     return Interval(from: wall(from), to: wall(to))
@@ -70,6 +72,7 @@ extension Engine {
   }
 
   mutating func note(_ loss: LossEntry) {
+    if loss.source == .connector { unheardSince = min(unheardSince ?? .max, loss.from) }
     lossUntil = max(lossUntil, loss.to)
     losses[loss.source.label, default: 0] += 1
     findings.append(

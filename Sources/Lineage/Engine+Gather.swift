@@ -46,6 +46,8 @@ extension Engine {
         what = .fork(child: child, childThread: childThread, parent: parent)
       case .exec(let pid): what = .exec(pid: pid)
       case .exit(let pid, let thread): what = .exit(pid: pid, thread: thread)
+      case .credentials(let pid, true, let real, let effective):
+        what = .credentials(pid: pid, isRoot: real == 0 || effective == 0)
       case .acknowledgement, .credentials, .trace, .other: continue
       }
       timeline.append(LineageEvent(time: record.time, witness: .connector, what: what))
@@ -60,8 +62,12 @@ extension Engine {
       acknowledgements += 1
       if acknowledgements > 1 { hasForeignAcknowledgement = true }
     }
-    defer { sequences[record.cpu] = record.sequence }
+    defer {
+      sequences[record.cpu] = record.sequence
+      heard[record.cpu] = record.time
+    }
     guard let last = sequences[record.cpu], record.sequence != last &+ 1 else { return }
+    unheardSince = min(unheardSince ?? .max, heard[record.cpu] ?? batch.lower)
     troubles.append(
       (LossSource.connector.label, "hole in the numbers of CPU \(record.cpu): \(last) to \(record.sequence)"))
   }

@@ -4,7 +4,9 @@ internal import Records
 // What is accessed for as long as it is held: a mapping raises nothing when it is used, nor does an open file always.
 extension Engine {
   /// A file mapping of a process in a session is an access, also of a descriptor that was opened elsewhere.
-  mutating func map(_ pid: Int32, _ mapping: FileMapping, at time: UInt64, _ source: some BatchSource) {
+  mutating func map(
+    _ pid: Int32, _ mapping: FileMapping, at time: UInt64, _ source: some BatchSource, _ oracle: inout some Oracle
+  ) {
     guard processes.standing(pid) == .special, mapping.inode != 0, processes[pid]?.session != Self.canarySession
     else { return }
     let path = mapping.path(in: source)
@@ -16,6 +18,7 @@ extension Engine {
     var operations: Operations = [.read, .mapped]
     if mapping.isExecutable { operations.insert(.exec) }
     if mapping.isShared { operations.insert(mapping.isWritable ? .mapWritable : .mapShared) }
+    if isRawDevice(identity, at: RawPath(path), &oracle) { operations.insert(.rawDevice) }
     let place = openPaths[ProcessFile(pid: pid, identity: identity)] ?? RawPath(path)
     enter(
       pid, identity, places: [place], name: Array(place.lastComponent), operations: operations, time: time)
@@ -58,11 +61,21 @@ extension Engine {
   mutating func noteLeftOpen(_ access: Access) {
     guard let session = access.session, access.operations.isLeftOpen else { return }
     leftOpen.insert(SessionFile(session: session, identity: access.identity))
+    if opened.count >= Self.mostOpened { opened.removeAll() }
+    opened.insert(SessionFile(session: session, identity: access.identity))
   }
 
-  /// A close that belongs to no open of its own episode ends what the session had been holding.
-  mutating func noteClose(_ identity: FileIdentity, in session: Int64?) {
-    guard let session, leftOpen.remove(SessionFile(session: session, identity: identity)) != nil else { return }
-    findings.append(.closed(session: session, identity, wall(batch.upper)))
+  /// A close that belongs to no open of its own episode ends what the session had been holding; or it shows what the
+  /// session held without having opened it.
+  mutating func noteClose(_ key: EpisodeKey, _ name: [UInt8], _ operations: Operations, _ record: Int64?) {
+    guard let session = key.session else { return }
+    let file = SessionFile(session: session, identity: key.identity)
+    if leftOpen.remove(file) != nil {
+      findings.append(.closed(session: session, key.identity, wall(batch.upper)))
+    } else if !opened.contains(file), !hasOpened(file), let began = sessions[session]?.session.started {
+      inherit(
+        file, path: key.path, name: name, operations: operations, record,
+        time: Interval(from: min(began, span.to), to: span.to))
+    }
   }
 }

@@ -18,10 +18,13 @@ extension Engine {
       case .fork(let child, let thread, let parent):
         fork(child: child, thread: thread, parent: parent, at: event.time, by: event.witness)
       case .exec(let pid):
+        if event.witness == .connector { unconfirmed[pid] = nil }
         if event.witness == leadingWitness { exec(pid, at: event.time, index: index, source, &oracle) }
       case .exit(let pid, let thread):
+        if event.witness == .connector { unconfirmed[pid] = nil }
         if event.witness == leadingWitness { exit(pid, thread: thread, at: event.time) }
-      case .map(let pid, let mapping): map(pid, mapping, at: event.time, source)
+      case .map(let pid, let mapping): map(pid, mapping, at: event.time, source, &oracle)
+      case .credentials(let pid, let isRoot): credentials(of: pid, areRoots: isRoot, at: event.time)
       }
     }
   }
@@ -71,6 +74,7 @@ extension Engine {
     life.isUnknown = origin.isUnknown
     life.session = pulse.nurseries.contains(parent) ? Self.canarySession : origin.session
     life.certainty = origin.certainty
+    life.privilege = origin.privilege
     life.executable = origin.executable
     life.isInterpreter = origin.isInterpreter
     life.agent = nil
@@ -89,6 +93,8 @@ extension Engine {
     let before = processes[child]?.session
     _ = processes.update(child) { life in
       life.note(witness)
+      // It was born with the rights of who called.
+      if witness == .perf, let other { life.privilege = other.privilege }
       guard life.parent != parent, let other else {
         // The parent the first witness named may have been unknown; this one is known.
         return
@@ -117,7 +123,10 @@ extension Engine {
       }
     }
     if before != after {
-      if let after { enrol(child, in: after) }
+      if let after {
+        enrol(child, in: after)
+        checkPrivilege(child, at: time)
+      }
       if let before { leave(before, at: time) }
     }
   }
@@ -180,6 +189,7 @@ extension Engine {
       life.isUnknown = true
       processes.begin(life, at: time, lower: batch.lower)
     }
+    if leadingWitness == .perf, run?.hasConnector == true { awaitConfirmation(pid, of: time) }
     let main = mainMapping(of: pid, after: index).map { mapping in
       var kept = mapping
       kept.copied = mapping.path(in: source)

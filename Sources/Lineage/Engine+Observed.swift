@@ -7,7 +7,7 @@ extension Engine {
   static let startTolerance: UInt64 = 30_000_000
 
   /// Takes in what a look at /proc found: before the lineage of the batch, so that a fork finds its parent.
-  mutating func adoptObserved() {
+  mutating func adoptObserved(_ oracle: inout some Oracle) {
     guard !observed.isEmpty else { return }
     var born: Set<Int32> = []
     for event in timeline {
@@ -28,11 +28,18 @@ extension Engine {
       findings.append(.sessionEnded(id, wall(batch.upper)))
     }
     survivors = [:]
+    for process in observed.sorted(by: { $0.pid < $1.pid }) {
+      // What was opened before anybody watched raises nothing when it is used in some ways.
+      guard let session = processes[process.pid]?.session, session != Self.canarySession,
+        isFirstScan || begun.contains(where: { $0.id == session })
+      else { continue }
+      look(at: process.pid, in: session, since: batch.lower, &oracle)
+    }
   }
 
   private mutating func adopt(_ process: ObservedProcess) {
     if let known = processes[process.pid], known.died == nil {
-      let same = known.key.startedAt.apart(from: process.startedAt) < Self.startTolerance
+      let same = known.isSame(as: process)
       if same || known.key.provenance == .unknown && !known.isUnknown { return }
       died(process.pid, at: process.time)
     }
@@ -41,6 +48,7 @@ extension Engine {
     life.threads = max(1, process.threads)
     life.countedAt = process.time
     life.executable = RawPath(process.executable)
+    life.privilege = process.privilege
     life.certainty = .observed
     life.epochStarted = process.startedAt
     let match =
@@ -76,8 +84,18 @@ extension Engine {
       life.isUnknown = true
     }
     processes.begin(life, at: process.time, lower: batch.lower)
-    if life.session != nil { openRecord(process.pid) }
+    if life.session != nil {
+      openRecord(process.pid)
+      checkPrivilege(process.pid, at: process.time)
+    }
     if process.threads < 1 { died(process.pid, at: process.time) }
+  }
+}
+
+extension Life {
+  /// Whether what was found in /proc is this life of the pid.
+  func isSame(as process: ObservedProcess) -> Bool {
+    key.startedAt.apart(from: process.startedAt) < Engine.startTolerance
   }
 }
 
@@ -88,6 +106,9 @@ private struct NoOracle: Oracle {
     case .directory: .directory(nil)
     case .facts: .facts(nil)
     case .environment: .environment([])
+    case .privilege: .privilege(.untold)
+    case .node: .node(nil)
+    case .descriptors: .descriptors(0, [])
     }
   }
 }

@@ -13,6 +13,13 @@ struct SessionState {
   /// Sessions within it that have not ended.
   var inner = 0
   var conversation: String?
+  /// Since when a process of it had, or may have had, root's rights, and why that is said.
+  var privilege: Gain?
+
+  struct Gain {
+    var since: Timestamp
+    var reason: String
+  }
 }
 
 extension Engine {
@@ -57,6 +64,8 @@ extension Engine {
     }
     if let former = life.session, life.died == nil { leave(former, at: time) }
     openRecord(pid)
+    askPrivilege(pid, at: joinedLate ? monotonic(started) : time, &oracle)
+    look(at: pid, in: session.id, since: time, &oracle)
   }
 
   /// Continues a session that an earlier run of the service knew.
@@ -144,6 +153,7 @@ extension Engine {
         enrol(child.key.pid, in: inner)
         if let outer { leave(outer, at: batch.lower) }
       }
+      checkPrivilege(child.key.pid, at: batch.lower)
       moveNewborn(of: child.key.pid, from: outer)
     }
   }

@@ -5,7 +5,7 @@ public import Rules
 // What the attribution knows between two batches, for the recorder that continues after this one has died.
 extension Engine {
   /// Bumped with every change of what is written: another version's snapshot is not read.
-  private static let snapshotVersion: UInt32 = 1
+  private static let snapshotVersion: UInt32 = 2
 
   /// The state between two batches, as bytes.
   public func snapshot() -> [UInt8] {
@@ -77,6 +77,10 @@ extension Engine {
       try archive(&cpu)
       try archive(&number)
     }
+    try archive.table(&heard, 0, 0) { (archive, cpu, time) throws(JournalError) in
+      try archive(&cpu)
+      try archive(&time)
+    }
     try archive(&acknowledgements)
   }
 
@@ -98,6 +102,10 @@ extension Engine {
     try archive.table(&unrecorded, 0, 0) { (archive, pid, born) throws(JournalError) in
       try archive(&pid)
       try archive(&born)
+    }
+    try archive.table(&unconfirmed, 0, 0) { (archive, pid, time) throws(JournalError) in
+      try archive(&pid)
+      try archive(&time)
     }
     try archive.list(&early)
     try archive.list(&halfSeen, HalfSeenBirth(key: .blank, reported: 0)) { (archive, birth) throws(JournalError) in
@@ -122,9 +130,12 @@ extension Engine {
       try archive(&count)
     }
     try archive.set(&uncountedSpaces, 0) { (archive, space) throws(JournalError) in try archive(&space) }
-    try archive.set(&leftOpen, SessionFile(session: 0, identity: .blank)) { (archive, file) throws(JournalError) in
-      try archive(&file.session)
-      try archive(&file.identity)
+    try archive.set(&leftOpen, .blank) { (archive, file) throws(JournalError) in try archive(&file) }
+    try archive.set(&opened, .blank) { (archive, file) throws(JournalError) in try archive(&file) }
+    try archive.list(&looks)
+    try archive.table(&rawDevices, .blank, false) { (archive, node, isRaw) throws(JournalError) in
+      try archive(&node)
+      try archive(&isRaw)
     }
   }
 
@@ -172,6 +183,7 @@ extension Life: Archived {
     try archive(&seenByPerf)
     try archive(&seenByConnector)
     try archive(&reportedAt)
+    try archive(&privilege)
     try archive.optional(&session)
     try archive.list(&formerSessions, Former(session: nil, until: 0)) { (archive, former) throws(JournalError) in
       try archive.optional(&former.session)
@@ -204,6 +216,19 @@ extension SessionState: Archived {
     try archive(&lastLeft)
     try archive(&inner)
     try archive.optional(&conversation)
+    try archive.optional(&privilege, Gain(since: .blank, reason: "")) { (archive, gain) throws(JournalError) in
+      try archive(&gain.since)
+      try archive(&gain.reason)
+    }
+  }
+}
+
+extension SessionFile: Archived {
+  static var blank: SessionFile { SessionFile(session: 0, identity: .blank) }
+
+  mutating func exchange(_ archive: inout Archive) throws(JournalError) {
+    try archive(&session)
+    try archive(&identity)
   }
 }
 
@@ -299,6 +324,7 @@ extension LineageEvent: Archived {
     case .fork(let child, let childThread, let parent): (kind, first, second, third) = (1, child, childThread, parent)
     case .exec(let pid): (kind, first, second, third) = (2, pid, 0, 0)
     case .exit(let pid, let thread): (kind, first, second, third) = (3, pid, thread, 0)
+    case .credentials(let pid, let isRoot): (kind, first, second, third) = (5, pid, isRoot ? 1 : 0, 0)
     case .map(let pid, let found):
       (kind, first, second, third) = (4, pid, 0, 0)
       mapping = found
@@ -314,6 +340,7 @@ extension LineageEvent: Archived {
     case 2: what = .exec(pid: first)
     case 3: what = .exit(pid: first, thread: second)
     case 4: what = .map(pid: first, mapping)
+    case 5: what = .credentials(pid: first, isRoot: second == 1)
     default: throw .notAJournal
     }
   }

@@ -43,7 +43,11 @@ public struct Engine {
   var halfSeen: [HalfSeenBirth] = []
   /// The last number each CPU gave to a message of the connector's.
   var sequences: [UInt32: UInt32] = [:]
+  /// CLOCK_MONOTONIC of the last message of each CPU.
+  var heard: [UInt32: UInt64] = [:]
   var acknowledgements = 0
+  /// Execs that perf told and the connector has not, by pid.
+  var unconfirmed: [Int32: UInt64] = [:]
   /// What the batch, and the end of the one before, told of files' names.
   var nameEvents = NameEvents()
   /// What was created and nobody needs to know the names of.
@@ -57,6 +61,13 @@ public struct Engine {
   var uncountedSpaces: Set<Int64> = []
   /// Files that sessions opened and have not closed, as far as it was written so.
   var leftOpen: Set<SessionFile> = []
+  /// Those of them that are remembered after their close: others may hold them still.
+  var opened: Set<SessionFile> = []
+  static let mostOpened = 2000
+  /// Looks at what processes held when their sessions began, until what they had opened themselves by then is known.
+  var looks: [DescriptorLook] = []
+  /// Which device nodes are block devices, or memory.
+  var rawDevices: [FileIdentity: Bool] = [:]
   var nextSession: Int64
   var nextProcess: Int64
   /// Processes of sessions of an earlier run of the service in this boot, by pid.
@@ -77,6 +88,8 @@ public struct Engine {
   /// What was found wrong with the journal's bytes: who, and what.
   var troubles: [(source: String, reason: String)] = []
   var hasForeignAcknowledgement = false
+  /// CLOCK_MONOTONIC since which the connector lost something that was noticed in the batch.
+  var unheardSince: UInt64?
   /// Whether the queue reported an overflow.
   var hasOverflowed = false
   /// Whether `observed` is the scan at the start of a run, before which nothing was seen.
@@ -156,9 +169,12 @@ public struct Engine {
   /// when they were.
   public var standing: [Finding] {
     let known = sessions.values.map(\.session).sorted { $0.id < $1.id }
+    let gains = known.compactMap { session in
+      sessions[session.id]?.privilege.map { Finding.privileged(session: session.id, $0.since, $0.reason) }
+    }
     let records = processes.current.values.compactMap(record).filter { sessions[$0.session] != nil }
       .sorted { $0.id < $1.id }
-    return known.map(Finding.session) + records.map(Finding.process)
+    return known.map(Finding.session) + gains + records.map(Finding.process)
   }
 
   // What a batch has produced besides findings.
@@ -221,11 +237,12 @@ public struct Engine {
     for loss in losses { note(loss) }
     noteOverflow()
     noteTroubles()
-    adoptObserved()
+    adoptObserved(&oracle)
     replacedFiles = nameEvents.replaced()
     learnDirectories(&oracle)
     nameExecutables(&oracle)
     replayLineage(source, &oracle)
+    settlePrivileges()
     try source.forEach { (entry, position) throws(JournalError) in
       switch entry.kind {
       case .fanotify: attribute(entry.payload, &oracle)
@@ -239,6 +256,7 @@ public struct Engine {
 
   private mutating func finish(barriers: [UInt64], flush: Bool) -> Outcome {
     checkHalfSeen()
+    settleLooks(all: flush)
     recordSurvivors()
     checkClock()
     takePulse()

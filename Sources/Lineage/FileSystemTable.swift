@@ -3,6 +3,8 @@ internal import Journal
 /// The file systems and how they are watched, by device number, which is how a mapping names them.
 struct FileSystemTable {
   private var byDevice: [UInt64: FileSystemEntry] = [:]
+  /// `f_fsid` of those that hold device nodes.
+  private(set) var ofNodes: Set<UInt64> = []
 
   subscript(device: UInt64) -> FileSystemEntry? { byDevice[device] }
 
@@ -11,6 +13,11 @@ struct FileSystemTable {
 
   mutating func note(_ entry: FileSystemEntry) {
     byDevice[entry.device] = entry.watching == .nothing ? nil : entry
+    findNodes()
+  }
+
+  private mutating func findNodes() {
+    ofNodes = Set(byDevice.values.filter { $0.type.elementsEqual("devtmpfs".utf8) }.map(\.fileSystem))
   }
 
   /// `f_fsid` of a watched file system.
@@ -25,6 +32,7 @@ extension FileSystemTable: Archived {
       try archive(&device)
       try archive(&entry)
     }
+    findNodes()
   }
 }
 

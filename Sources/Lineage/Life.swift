@@ -23,6 +23,9 @@ struct Life {
   /// When the first of them reported it, for noticing that the other never did.
   var reportedAt: UInt64 = 0
 
+  /// Whether it has root's rights, as far as anybody told.
+  var privilege = Privilege.untold
+
   /// The innermost session it belongs to now.
   var session: Int64?
   /// What it belonged to before, as far as events still to come may be from then.
@@ -82,6 +85,7 @@ struct LineageEvent {
     case exec(pid: Int32)
     case exit(pid: Int32, thread: Int32)
     case map(pid: Int32, FileMapping)
+    case credentials(pid: Int32, isRoot: Bool)
   }
 
   var time: UInt64

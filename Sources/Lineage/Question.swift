@@ -9,6 +9,29 @@ public enum Question: Hashable, Sendable {
   case facts(pid: Int32)
   /// The environment of a process, for its class: what it says of itself, so never the ground of a verdict.
   case environment(pid: Int32)
+  /// Whether a process has root's rights now.
+  case privilege(pid: Int32)
+  /// What a device node is.
+  case node(path: [UInt8])
+  /// Which files a process holds open, by descriptors that it may have from elsewhere.
+  case descriptors(pid: Int32)
+}
+
+/// A file, or a block device, that a process holds open.
+public struct HeldFile: Hashable, Sendable {
+  /// Which file.
+  public var identity: FileIdentity
+  /// Its path; nil where it has none any more.
+  public var path: [UInt8]?
+  /// Whether it is a block device or memory.
+  public var isRaw: Bool
+
+  /// A file of these facts.
+  public init(identity: FileIdentity, path: [UInt8]?, isRaw: Bool) {
+    self.identity = identity
+    self.path = path
+    self.isRaw = isRaw
+  }
 }
 
 /// What the running system told.
@@ -19,6 +42,12 @@ public enum Answer: Hashable, Sendable {
   case facts(SessionFacts?)
   /// The variables, `NAME=value` each; empty where the process is gone.
   case environment([[UInt8]])
+  /// The rights; untold where the process is gone.
+  case privilege(Privilege)
+  /// Whether it is a block device or memory; nil where it is gone.
+  case node(Bool?)
+  /// The files, once for each descriptor, and CLOCK_MONOTONIC after the look.
+  case descriptors(UInt64, [HeldFile])
 }
 
 /// Answers questions: the running system, or the answers that were recorded with a journal.
@@ -58,6 +87,15 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case .environment(let pid):
       writer.write(UInt8(3))
       writer.write(pid)
+    case .privilege(let pid):
+      writer.write(UInt8(4))
+      writer.write(pid)
+    case .node(let path):
+      writer.write(UInt8(5))
+      writer.write(path)
+    case .descriptors(let pid):
+      writer.write(UInt8(6))
+      writer.write(pid)
     }
     answer.write(to: &writer)
   }
@@ -71,6 +109,9 @@ public struct Exchange: JournalValue, Hashable, Sendable {
         fileSystem: try reader.integer(), type: try reader.integer(), handle: try reader.byteString())
     case 2: question = .facts(pid: try reader.integer())
     case 3: question = .environment(pid: try reader.integer())
+    case 4: question = .privilege(pid: try reader.integer())
+    case 5: question = .node(path: try reader.byteString())
+    case 6: question = .descriptors(pid: try reader.integer())
     default: throw .truncated(offset: at)
     }
     answer = try Answer(from: &reader)
@@ -98,6 +139,17 @@ extension Answer {
       writer.write(UInt8(3))
       writer.write(UInt32(variables.count))
       for variable in variables { writer.write(variable) }
+    case .privilege(let privilege):
+      writer.write(UInt8(4))
+      writer.write(privilege.rawValue)
+    case .node(let isRaw):
+      writer.write(UInt8(5))
+      writer.write(UInt8(isRaw.map { $0 ? 2 : 1 } ?? 0))
+    case .descriptors(let time, let files):
+      writer.write(UInt8(6))
+      writer.write(time)
+      writer.write(UInt32(files.count))
+      for file in files { file.write(to: &writer) }
     }
   }
 
@@ -124,7 +176,37 @@ extension Answer {
       var variables: [[UInt8]] = []
       for _ in 0..<(try reader.integer(UInt32.self)) { variables.append(try reader.byteString()) }
       self = .environment(variables)
+    case 4:
+      guard let privilege = Privilege(rawValue: try reader.integer()) else { throw .truncated(offset: at) }
+      self = .privilege(privilege)
+    case 5:
+      let kind = try reader.integer(UInt8.self)
+      self = .node(kind == 0 ? nil : kind == 2)
+    case 6:
+      let time = try reader.integer(UInt64.self)
+      var files: [HeldFile] = []
+      for _ in 0..<(try reader.integer(UInt32.self)) { files.append(try HeldFile(from: &reader)) }
+      self = .descriptors(time, files)
     default: throw .truncated(offset: at)
     }
+  }
+}
+
+extension HeldFile {
+  func write(to writer: inout ByteWriter) {
+    writer.write(identity.fileSystem)
+    writer.write(identity.inode)
+    writer.write(identity.generation)
+    writer.write(identity.subvolume)
+    writer.write(path)
+    writer.write(UInt8(isRaw ? 1 : 0))
+  }
+
+  init(from reader: inout ByteReader) throws(JournalError) {
+    identity = FileIdentity(
+      fileSystem: try reader.integer(), inode: try reader.integer(), generation: try reader.integer(),
+      subvolume: try reader.integer())
+    path = try reader.optionalByteString()
+    isRaw = try reader.integer(UInt8.self) != 0
   }
 }

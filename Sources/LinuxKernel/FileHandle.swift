@@ -13,17 +13,18 @@ public struct FileHandle: Hashable, Sendable {
     self.bytes = bytes
   }
 
-  /// The handle of the file at `path`, symbolic links not followed.
+  /// The handle of the file at `path`, symbolic links not followed unless `following`.
   ///
   /// Asks first for a handle that only identifies (AT_HANDLE_FID, Linux 6.5), as fanotify does.
-  public init(path: [UInt8]) throws(Errno) {
+  public init(path: [UInt8], following: Bool = false) throws(Errno) {
+    let flags: Int32 = following ? 0x400 : 0
     let terminated = (path + [0]).map { CChar(bitPattern: $0) }
     var raw = cl_file_handle()
     var mount: Int32 = 0
     do {
-      _ = try call { unsafe cl_name_to_handle(-100, terminated, &raw, &mount, 0x200) }
+      _ = try call { unsafe cl_name_to_handle(-100, terminated, &raw, &mount, 0x200 | flags) }
     } catch .invalidArgument {
-      _ = try call { unsafe cl_name_to_handle(-100, terminated, &raw, &mount, 0) }
+      _ = try call { unsafe cl_name_to_handle(-100, terminated, &raw, &mount, flags) }
     }
     type = raw.handle_type
     bytes = unsafe withUnsafeBytes(of: &raw.bytes) { unsafe Array($0.prefix(Int(raw.handle_bytes))) }

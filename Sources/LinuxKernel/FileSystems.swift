@@ -8,6 +8,8 @@ public struct FileStatus: Sendable, Hashable {
   public var inode: UInt64
   /// `st_mode`
   public var mode: UInt32
+  /// `st_rdev` of a device node, like `device`
+  public var node: UInt64
   /// `st_size` in bytes
   public var size: Int64
   /// `st_nlink`
@@ -17,6 +19,15 @@ public struct FileStatus: Sendable, Hashable {
 
   /// Whether it is a directory.
   public var isDirectory: Bool { mode & 0o170000 == 0o040000 }
+
+  /// Whether it is a regular file.
+  public var isRegular: Bool { mode & 0o170000 == 0o100000 }
+
+  /// Whether it is the node of a block device.
+  public var isBlockDevice: Bool { mode & 0o170000 == 0o060000 }
+
+  /// Whether it is the node of a character device.
+  public var isCharacterDevice: Bool { mode & 0o170000 == 0o020000 }
 
   /// `lstat(2)` or, when `following`, `stat(2)`.
   public init(path: [UInt8], following: Bool = false) throws(Errno) {
@@ -38,6 +49,7 @@ public struct FileStatus: Sendable, Hashable {
     device = UInt64(Self.major(info.st_dev)) << 32 | UInt64(Self.minor(info.st_dev))
     inode = UInt64(info.st_ino)
     mode = info.st_mode
+    node = UInt64(Self.major(info.st_rdev)) << 32 | UInt64(Self.minor(info.st_rdev))
     size = Int64(info.st_size)
     links = UInt64(info.st_nlink)
     changed = Int64(info.st_ctim.tv_sec) * 1_000_000_000 + Int64(info.st_ctim.tv_nsec)

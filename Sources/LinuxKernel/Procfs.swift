@@ -5,16 +5,25 @@ internal import Glibc
 public enum Procfs {
   /// The pids of all processes, in no order.
   public static func pids() throws(Errno) -> [Int32] {
-    guard let directory = unsafe opendir("/proc") else { throw Errno(rawValue: cl_errno()) }
+    try names(in: "/proc").compactMap { Int32($0) }.filter { $0 > 0 }
+  }
+
+  private static func names(in path: String) throws(Errno) -> [String] {
+    guard let directory = unsafe opendir(path) else { throw Errno(rawValue: cl_errno()) }
     defer { unsafe _ = closedir(directory) }
-    var pids: [Int32] = []
+    var names: [String] = []
     while let entry = unsafe readdir(directory) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      }
-      if let pid = Int32(name), pid > 0 { pids.append(pid) }
+      names.append(
+        unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+          unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+        })
     }
-    return pids
+    return names
+  }
+
+  /// The numbers of a process's descriptors.
+  public static func descriptors(_ pid: Int32) throws(Errno) -> [Int32] {
+    try names(in: "/proc/\(pid)/fd").compactMap { Int32($0) }.sorted()
   }
 
   /// A file of a process's directory, at most `limit` bytes.

@@ -52,7 +52,9 @@ struct Backlog {
     let goneProcesses = endedProcesses.intersection(records)
     findings = findings.filter { finding in
       switch finding {
-      case .access, .name: false
+      case .name: false
+      // What was held from the session's beginning is held beyond the gap, too.
+      case .access(let access): access.operations.isInheritedStill && access.session.map { !gone.contains($0) } ?? false
       case .session(let session): !gone.contains(session.id)
       case .sessionEnded(let id, _), .digest(let id, _): !gone.contains(id)
       case .conversation(let label): !gone.contains(label.session)
@@ -62,7 +64,7 @@ struct Backlog {
       case .gap(let gap): gap.time.from < whole.from || gap.time.to > whole.to
       case .incident(let incident): incident.time < whole.from || incident.time > whole.to
       // An end that is not told would hold a file for ever, which is safe, and wrong.
-      case .fileSystem, .seal, .released, .closed, .mounts: true
+      case .fileSystem, .seal, .released, .closed, .mounts, .privileged: true
       }
     }
   }

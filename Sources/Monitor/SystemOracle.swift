@@ -1,3 +1,4 @@
+internal import Capture
 internal import Decode
 internal import Journal
 internal import Lineage
@@ -18,6 +19,9 @@ struct SystemOracle: Oracle {
       case .directory(let fileSystem, let type, let handle): .directory(path(fileSystem, type, handle))
       case .facts(let pid): .facts(facts(of: pid))
       case .environment(let pid): .environment(environment(of: pid))
+      case .privilege(let pid): .privilege(ProcessRights.of(pid))
+      case .node(let path): .node((try? FileStatus(path: path)).map { HeldFiles.isRaw($0, path) })
+      case .descriptors(let pid): HeldFiles.answer(pid)
       }
     keep?(Exchange(question: question, answer: answer))
     return answer

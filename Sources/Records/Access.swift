@@ -132,6 +132,8 @@ public enum Finding: Hashable, Sendable {
   case name(NameChange)
   /// A gap.
   case gap(Gap)
+  /// A session had, or may have had, root's rights from a time on, and why that is said.
+  case privileged(session: Int64, Timestamp, String)
   /// An incident.
   case incident(Incident)
   /// A time is sealed.

@@ -38,6 +38,11 @@ public struct Operations: OptionSet, Hashable, Sendable {
   public static let mapped = Operations(rawValue: 1 << 13)
   /// Mapped shared, though not for writing: mprotect(2) allows that later, and raises nothing.
   public static let mapShared = Operations(rawValue: 1 << 14)
+  /// No operation: the session held a descriptor of the file that it had not opened, and that can be used without an
+  /// event. With a close, up to it; else to the session's end.
+  public static let inherited = Operations(rawValue: 1 << 15)
+  /// The file is a block device or the machine's memory: whatever was done reached other files' content.
+  public static let rawDevice = Operations(rawValue: 1 << 16)
 
   /// The bits that only qualify others.
   public static let qualifiers: Operations = [.closedWritable, .closedUnwritten]
@@ -47,6 +52,7 @@ public struct Operations: OptionSet, Hashable, Sendable {
     (.open, "open"), (.read, "read"), (.write, "write"), (.create, "create"), (.delete, "delete"),
     (.renameFrom, "rename-from"), (.renameTo, "rename-to"), (.link, "link"), (.attribute, "attribute"),
     (.exec, "exec"), (.mapWritable, "map-writable"), (.mapped, "map"), (.mapShared, "map-shared"),
+    (.inherited, "inherited"), (.rawDevice, "raw-device"),
   ]
 
   /// The names of the operations in the set.
@@ -77,13 +83,16 @@ public struct Operations: OptionSet, Hashable, Sendable {
   /// Whether a descriptor was opened of which no close was seen.
   public var isLeftOpen: Bool { contains(.open) && isDisjoint(with: Self.qualifiers) }
 
+  /// Whether a descriptor from outside was held of which no close was seen.
+  public var isInheritedStill: Bool { contains(.inherited) && isDisjoint(with: Self.qualifiers) }
+
   /// What an episode with these operations says about `kind` (`DESIGN.md` §6: did, could have, did not).
   ///
   /// A close tells how *one* descriptor was opened, and events of several are merged. So `closedUnwritten` rules a
   /// mapped write out only where nothing was mapped shared.
   public func answer(_ kind: Kind) -> Answer {
     switch kind {
-    case .any: return subtracting(Self.qualifiers).isEmpty ? .didNot : .did
+    case .any: return subtracting(Self.qualifiers.union([.inherited, .rawDevice])).isEmpty ? .didNot : .did
     case .read:
       if contains(.read) || contains(.exec) { return .did }
       return contains(.open) || !isDisjoint(with: [.mapped, .mapShared, .mapWritable]) ? .couldHave : .didNot

@@ -97,6 +97,8 @@ struct JsonSession: Encodable {
   var relation: String?
   var conversations: [Conversation]
   var accesses: Int?
+  /// From when on it had, or may have had, root's rights.
+  var privilegedSince: String?
 
   init(_ session: Session, conversations labels: [ConversationLabel], parent: String?, accesses count: Int?) {
     self.session = session.key

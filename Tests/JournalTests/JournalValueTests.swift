@@ -41,7 +41,8 @@ extension ObservedProcess: Sample {
   static func any(_ random: inout Random) -> Self {
     Self(
       pid: random.number(), parent: random.number(), threads: random.number(), startedAt: random.number(),
-      executable: random.bytes(upTo: 100), script: random.bytes(upTo: 100), time: random.number())
+      executable: random.bytes(upTo: 100), script: random.bytes(upTo: 100), time: random.number(),
+      privilege: .root)
   }
 }
 

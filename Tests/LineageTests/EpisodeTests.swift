@@ -19,7 +19,9 @@ struct EpisodeTests {
     scene.event(0x8, 200, 12, "a.txt", 50)
     scene.event(0x10, 200, 12, "b.txt", 51)
     try scene.batch()
-    #expect(!scene.accesses.contains { $0.path?.parent == RawPath("/home/u/proj") })
+    let closed = scene.accesses.filter { $0.path?.parent == RawPath("/home/u/proj") }
+    #expect(closed.map(\.operations) == [[.inherited, .closedWritable], [.inherited, .closedUnwritten]])
+    #expect(closed.allSatisfy { $0.operations.answer(.any) == .didNot }, "it was held, and that is all")
   }
 
   @Test("repeats within an episode are counted, not repeated")

@@ -17,11 +17,18 @@ struct RecordedOracle: Oracle {
       answers[question] = known.isEmpty ? [first] : known
       return first
     }
-    unanswered.append(question)
+    switch question {
+    case .directory, .facts, .environment: unanswered.append(question)
+    // They were not asked yet when the journal was recorded.
+    case .privilege, .node, .descriptors: break
+    }
     switch question {
     case .directory: return .directory(nil)
     case .facts: return .facts(nil)
     case .environment: return .environment([])
+    case .privilege: return .privilege(.none)
+    case .node: return .node(false)
+    case .descriptors: return .descriptors(0, [])
     }
   }
 }

@@ -17,6 +17,11 @@ struct Scene {
   ]
   var facts: [Int32: SessionFacts] = [:]
   var environments: [Int32: [String]] = [:]
+  var privileges: [Int32: Privilege] = [:]
+  /// What is no harmless device node, by path; nil where it is gone.
+  var nodes: [String: Bool?] = [:]
+  /// What processes hold, and CLOCK_MONOTONIC after the look.
+  var descriptors: [Int32: (UInt64, [HeldFile])] = [:]
   var engine: Engine
   var findings: [Finding] = []
   var covered: [Interval] = []
@@ -68,10 +73,12 @@ struct Scene {
         environment: {AI_AGENT: "*_agent"}
     """
 
-  static func process(_ pid: Int32, parent: Int32, _ executable: String, startedAt: UInt64 = 500) -> ObservedProcess {
+  static func process(
+    _ pid: Int32, parent: Int32, _ executable: String, startedAt: UInt64 = 500, privilege: Privilege = .none
+  ) -> ObservedProcess {
     ObservedProcess(
       pid: pid, parent: parent, threads: 1, startedAt: startedAt, executable: Array(executable.utf8), script: [],
-      time: 999_000_000)
+      time: 999_000_000, privilege: privilege)
   }
 
   // MARK: - What the kernel says
@@ -197,16 +204,27 @@ struct Scene {
   }
 
   mutating func connectorFork(_ parent: Int32, _ child: Int32, skipping: UInt32 = 0) {
+    connector(1, [parent, parent, child, child], skipping: skipping)
+  }
+
+  mutating func connectorExec(_ pid: Int32) { connector(2, [pid, pid, 0, 0]) }
+
+  /// A change of user ids: the real and the effective one.
+  mutating func credentials(_ pid: Int32, _ real: Int32, _ effective: Int32) {
+    connector(4, [pid, pid, real, effective])
+  }
+
+  private mutating func connector(_ what: UInt32, _ fields: [Int32], skipping: UInt32 = 0) {
     sequence += 1 + skipping
     var writer = ByteWriter()
     for field in [UInt32(76), 0, 0, 0] { writer.write(field) }
     for field in [UInt32(1), 1, sequence, 0] { writer.write(field) }
     writer.write(UInt16(40))
     writer.write(UInt16(0))
-    writer.write(UInt32(1))
+    writer.write(what)
     writer.write(UInt32(0))
     writer.write(tick())
-    for field in [parent, parent, child, child] { writer.write(field) }
+    for field in fields { writer.write(field) }
     writer.write(UInt64(0))
     add(writer.bytes, .connector)
   }
@@ -214,12 +232,12 @@ struct Scene {
   /// A fanotify event. Bits as in linux/fanotify.h.
   mutating func event(
     _ mask: UInt64, _ pid: Int32, _ directory: UInt64?, _ name: String, _ inode: UInt64?,
-    to: (directory: UInt64, name: String)? = nil
+    to: (directory: UInt64, name: String)? = nil, system: UInt64 = Scene.fileSystem
   ) {
     var infos: [UInt8] = []
-    if let directory { infos += Self.info(mask & 0x1000_0000 != 0 ? 10 : 2, directory, name) }
-    if let to { infos += Self.info(12, to.directory, to.name) }
-    if let inode { infos += Self.info(1, inode, nil) }
+    if let directory { infos += Self.info(mask & 0x1000_0000 != 0 ? 10 : 2, directory, name, system) }
+    if let to { infos += Self.info(12, to.directory, to.name, system) }
+    if let inode { infos += Self.info(1, inode, nil, system) }
     var writer = ByteWriter()
     writer.write(UInt32(24 + infos.count))
     writer.write(UInt8(3))
@@ -231,9 +249,9 @@ struct Scene {
     add(writer.bytes + infos, .fanotify)
   }
 
-  private static func info(_ type: UInt8, _ inode: UInt64, _ name: String?) -> [UInt8] {
+  private static func info(_ type: UInt8, _ inode: UInt64, _ name: String?, _ system: UInt64) -> [UInt8] {
     var tail = ByteWriter()
-    tail.write(fileSystem)
+    tail.write(system)
     tail.write(UInt32(8))
     tail.write(Int32(1))
     tail.write(UInt32(inode))
@@ -246,6 +264,14 @@ struct Scene {
 
   mutating func read(_ pid: Int32, _ name: String, _ inode: UInt64, in directory: UInt64 = 12) {
     event(0x31, pid, directory, name, inode)
+  }
+
+  /// Another file system is watched from now on.
+  mutating func watch(_ fileSystem: UInt64, device: UInt64, type: String, at place: String) {
+    add(
+      FileSystemEntry(
+        fileSystem: fileSystem, device: device, type: Array(type.utf8), mountPoint: Array(place.utf8),
+        watching: .identity, reason: "", time: now))
   }
 
   mutating func overflow() { event(0x4000, 0, nil, "", nil) }
@@ -309,6 +335,10 @@ struct Scene {
     findings.compactMap { if case .sessionEnded(let id, _) = $0 { id } else { nil } }
   }
 
+  var privileged: [(session: Int64, since: Timestamp)] {
+    findings.compactMap { if case .privileged(let session, let since, _) = $0 { (session, since) } else { nil } }
+  }
+
   func accesses(_ path: String) -> [Access] { accesses.filter { $0.path == RawPath(path) } }
 }
 
@@ -322,6 +352,11 @@ struct SceneOracle: Oracle {
       return .directory(scene.paths[inode].map { Array($0.utf8) })
     case .facts(let pid): return .facts(scene.facts[pid])
     case .environment(let pid): return .environment((scene.environments[pid] ?? []).map { Array($0.utf8) })
+    case .privilege(let pid): return .privilege(scene.privileges[pid] ?? .untold)
+    case .node(let path): return .node(scene.nodes[String(decoding: path, as: UTF8.self)] ?? false)
+    case .descriptors(let pid):
+      let found = scene.descriptors[pid] ?? (0, [])
+      return .descriptors(found.0, found.1)
     }
   }
 }

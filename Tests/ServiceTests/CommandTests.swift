@@ -35,6 +35,7 @@ extension ServiceTests {
       arguments: [
         ["prove"], ["prove", "/x", "--from", "yesterday"], ["prove", "/x", "--from", "now", "--to", "-2h"],
         ["accesses", "--op", "eat"], ["accesses", "--limit", "0"], ["accesses", "--path", "{"], ["nonsense"],
+        ["prove", "/x", "--from", "-1h", "--accept-hazard", "names"],
         ["prove", "inode:x", "--from", "-1h"], ["trace", "999999999"], ["timeline", "no-such-session"],
         ["prove", "/x", "--from", "-1h", "--session", "no-such-session"],
       ])

@@ -67,7 +67,7 @@ extension ServiceTests {
       try disk.fill()
       let size = try residentMegabytes(service.recorder())
       try eventually("the service gives up") {
-        try agent.run("\(Place.actor) storm \(agent.home("work/many")) 2000")
+        try agent.run("\(agent.actor) storm \(agent.home("work/many")) 2000")
         return try status(service, says: "lost_since")
       }
       #expect(try residentMegabytes(service.recorder()) < size + 300)

@@ -36,7 +36,7 @@ extension ServiceTests {
       for name in 0..<4000 { try agent.home.write("work/many/\(name)", "x") }
       let from = now()
       var random = SystemRandomNumberGenerator()
-      let session = try Subprocess(agent.program, ["-c", "\(Place.actor) storm \(agent.home("work/many")) 4000\n:"])
+      let session = try agent.start("\(agent.actor) storm \(agent.home("work/many")) 4000\n:")
       var last: Int32 = 0
       for _ in 0..<times {
         let recorder = try service.recorder()
@@ -100,8 +100,8 @@ extension ServiceTests {
       let first = try agent.file("first.txt")
       let second = try agent.file("second.txt")
       let from = now()
-      let session = try Subprocess(
-        agent.program, ["-c", "for i in 1 2 3 4 5 6 7 8; do read l < \(first); sleep 0.1; done; read l < \(second)"])
+      let session = try agent.start(
+        "for i in 1 2 3 4 5 6 7 8; do read l < \(first); sleep 0.1; done; read l < \(second)")
       Thread.sleep(forTimeInterval: 0.3)
       for _ in 0..<3 {
         let recorder = try service.recorder()
@@ -131,12 +131,8 @@ extension ServiceTests {
       let from = now()
       _ = try Subprocess.run("/bin/sh", ["-c", "cat /dev/zero > \(mount.path)/full 2>/dev/null; true"])
       let marker = agent.home("go")
-      let session = try Subprocess(
-        agent.program,
-        [
-          "-c",
-          "while [ ! -e \(marker) ]; do \(Place.actor) storm \(agent.home("work/many")) 2000; done; read l < \(file)",
-        ])
+      let session = try agent.start(
+        "while [ ! -e \(marker) ]; do \(agent.actor) storm \(agent.home("work/many")) 2000; done; read l < \(file)")
       try eventually("the service gives up") {
         let status = try? service.json("status") as? [String: Any]
         return status?["lost_since"] is String

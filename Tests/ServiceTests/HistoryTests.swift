@@ -106,7 +106,7 @@ extension ServiceTests {
       let present = try agent.file("tree/present.csv")
       let from = now()
       func map(_ file: String, _ more: String) throws {
-        let start = "exec 7< \(file); \(more); exec \(agent.program) -c '\(Place.actor) map-stdin; :' <&7"
+        let start = "exec 7< \(file); \(more); exec \(agent.launch) -c '\(agent.actor) map-stdin; :' <&7"
         try shell(start)
       }
       try map(unlinked, "rm \(unlinked)")
@@ -146,7 +146,7 @@ extension ServiceTests {
       let agent = try StandInAgent()
       let work = agent.home("work")
       let from = now()
-      #expect(try agent.run("\(Place.actor) deep-read \(work) 25").status == 0)
+      #expect(try agent.run("\(agent.actor) deep-read \(work) 25").status == 0)
       let tree = service.prove(work + "/", from: from, "--op", "read")
       #expect(tree.status == 1)
       let step = "/" + String(repeating: "d", count: 200)

@@ -65,9 +65,8 @@ extension ServiceTests {
       let untouched = try agent.file("untouched.txt")
       let from = now()
       let marker = agent.home("go")
-      let session = try Subprocess(
-        agent.program,
-        ["-c", "(setsid sh -c 'while [ ! -e \(marker) ]; do sleep 0.1; done; cat \(file)' >/dev/null &); sleep 0.5"])
+      let session = try agent.start(
+        "(setsid sh -c 'while [ ! -e \(marker) ]; do sleep 0.1; done; cat \(file)' >/dev/null &); sleep 0.5")
       Thread.sleep(forTimeInterval: 0.4)
       let keys = try service.standIns().map(\.session)
       #expect(keys.count == 1)
@@ -91,12 +90,9 @@ extension ServiceTests {
       let service = try ServiceUnderTest()
       let agent = try StandInAgent()
       let file = try agent.file("a.txt")
-      let session = try Subprocess(
-        agent.program,
-        [
-          "-c",
-          "sleep 1; (setsid sh -c 'while [ ! -e \(agent.home("go")) ]; do sleep 0.1; done; cat \(file)' >/dev/null &); sleep 5",
-        ])
+      let session = try agent.start(
+        "sleep 1; (setsid sh -c 'while [ ! -e \(agent.home("go")) ]; do sleep 0.1; done; cat \(file)' >/dev/null &); sleep 5"
+      )
       Thread.sleep(forTimeInterval: 0.4)
       #expect(try service.standIns().count == 1)
       try service.kill()
@@ -115,7 +111,7 @@ extension ServiceTests {
     func joinedLate() throws {
       let agent = try StandInAgent()
       let file = try agent.file("a.txt")
-      let session = try Subprocess(agent.program, ["-c", "sleep 2; read l < \(file); sleep 0.2"])
+      let session = try agent.start("sleep 2; read l < \(file); sleep 0.2")
       let service = try ServiceUnderTest()
       let from = now()
       _ = try session.finish()
@@ -163,7 +159,7 @@ extension ServiceTests {
       let work = agent.home("work")
       _ = try Subprocess.run("/bin/mkdir", ["-p", work + "/.git", work + "/deep/er"])
       _ = try Subprocess.run(
-        "/bin/sh", ["-c", "cd \(work)/deep/er && \(agent.program) -c 'sleep 0.3; cat /etc/hostname >/dev/null; :'"])
+        "/bin/sh", ["-c", "cd \(work)/deep/er && \(agent.launch) -c 'sleep 0.3; cat /etc/hostname >/dev/null; :'"])
       let session = try #require(try service.standIns().first)
       #expect(session.version == "9.9.9")
       #expect(session.working_directory == work + "/deep/er")

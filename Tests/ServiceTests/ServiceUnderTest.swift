@@ -143,18 +143,28 @@ final class ServiceUnderTest {
   }
 }
 
-/// A program launched like the agent, that does what a script says: a shell where the native installer puts it.
+/// A program launched like the agent, that does what a script says: a shell where the native installer puts it. It is an
+/// ordinary user's, because nothing is proven of a session that runs as root.
 struct StandInAgent {
+  static let user: UInt32 = 65534
+  static let setpriv = ["--reuid", "\(user)", "--regid", "\(user)", "--clear-groups"]
   let home: ScratchDirectory
   let program: String
+  /// What processes do to escape a monitor, where the user may execute it.
+  let actor: String
+  /// How a shell of root's launches it.
+  let launch: String
 
   init() throws {
-    home = try ScratchDirectory(in: "/tmp")
+    home = try ScratchDirectory(in: "/tmp", owner: Self.user)
     for directory in [".local", ".local/share", ".local/share/claude", ".local/share/claude/versions", "work"] {
       try home.makeDirectory(directory)
     }
     try home.copyProgram("/bin/bash", as: ".local/share/claude/versions/9.9.9")
     program = home(".local/share/claude/versions/9.9.9")
+    try home.copyProgram(Place.actor, as: "actor")
+    actor = home("actor")
+    launch = (["setpriv"] + Self.setpriv + [program]).joined(separator: " ")
   }
 
   /// A file for the agent, or somebody, to touch.
@@ -165,8 +175,15 @@ struct StandInAgent {
 
   /// Runs the agent. A second command keeps the shell from executing the first in its own place.
   @discardableResult
-  func run(_ script: String) throws -> Subprocess.Outcome {
-    try Subprocess.run(program, ["-c", script + "\n:"])
+  func run(_ script: String, asRoot: Bool = false) throws -> Subprocess.Outcome {
+    let arguments = ["-c", script + "\n:"]
+    if asRoot { return try Subprocess.run(program, arguments) }
+    return try Subprocess.run("/usr/bin/setpriv", Self.setpriv + [program] + arguments)
+  }
+
+  /// Starts the agent with just this script.
+  func start(_ script: String) throws -> Subprocess {
+    try Subprocess("/usr/bin/setpriv", Self.setpriv + [program, "-c", script])
   }
 }
 

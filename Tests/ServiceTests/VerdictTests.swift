@@ -35,7 +35,7 @@ extension ServiceTests {
       let mine = try agent.file("mine.txt")
       let yours = try agent.file("yours.txt")
       let from = now()
-      let session = try Subprocess(agent.program, ["-c", "for i in 1 2 3 4 5; do read l < \(mine); sleep 0.1; done"])
+      let session = try agent.start("for i in 1 2 3 4 5; do read l < \(mine); sleep 0.1; done")
       for _ in 0..<5 { _ = try Subprocess.run("/bin/cat", [mine, yours]) }
       _ = try session.finish()
       #expect(service.prove(mine, from: from).status == 1)
@@ -170,7 +170,7 @@ extension ServiceTests {
 
     @Test("a file system unmounted and mounted again at once is not vouched for in between")
     func remount() throws {
-      let scratch = try ScratchDirectory(in: "/tmp")
+      let scratch = try ScratchDirectory(in: "/tmp", owner: 0)
       try scratch.makeDirectory("mnt")
       let script = """
         cd \(scratch.path) && truncate -s 16M image && mkfs.ext4 -q image && mount -o loop image mnt && echo x > mnt/a
@@ -195,7 +195,7 @@ extension ServiceTests {
 
     @Test("a mount that is moved takes its files to other paths")
     func movedMount() throws {
-      let scratch = try ScratchDirectory(in: "/tmp")
+      let scratch = try ScratchDirectory(in: "/tmp", owner: 0)
       try scratch.makeDirectory("all")
       let outer = try ScratchMount("tmpfs", on: scratch("all"))
       // What lies on a shared mount cannot be moved.

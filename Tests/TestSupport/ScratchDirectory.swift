@@ -8,11 +8,23 @@ public final class ScratchDirectory: Sendable {
   /// Where it is.
   public let path: String
   private let mounted: Bool
+  /// Whose everything in it is.
+  private let owner: UInt32?
 
-  /// Makes a directory in `parent`, on whatever file system that is.
-  public init(in parent: String) throws {
+  /// Makes a directory in `parent`, on whatever file system that is; everybody may enter it if it has an owner.
+  public init(in parent: String, owner: UInt32? = nil) throws {
     path = try Self.make(in: parent)
     mounted = false
+    self.owner = owner
+    if owner != nil {
+      _ = unsafe chmod(path, 0o755)
+      try giveAway(path)
+    }
+  }
+
+  private func giveAway(_ path: String) throws {
+    guard let owner else { return }
+    guard unsafe lchown(path, owner, owner) == 0 else { throw Errno(rawValue: errno) }
   }
 
   /// Makes /tmp/alibi-test-XXXXXX and mounts a tmpfs on it that nobody else uses.
@@ -25,6 +37,7 @@ public final class ScratchDirectory: Sendable {
     }
     self.path = path
     mounted = true
+    owner = nil
   }
 
   deinit {
@@ -53,11 +66,13 @@ public final class ScratchDirectory: Sendable {
     guard unsafe Glibc.write(raw, text, text.utf8.count) == text.utf8.count, fchmod(raw, mode) == 0 else {
       throw Errno(rawValue: errno)
     }
+    try giveAway(self(name))
   }
 
   /// Makes a directory.
   public func makeDirectory(_ name: String) throws {
     guard unsafe mkdir(self(name), 0o755) == 0 else { throw Errno(rawValue: errno) }
+    try giveAway(self(name))
   }
 
   /// Makes a symbolic link.

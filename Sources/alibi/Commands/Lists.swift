@@ -36,12 +36,15 @@ struct Sessions: ParsableCommand {
     let filter = whose.applied(to: try Filter(path: nil, op: "any", from: when.from, to: when.to, limit: when.limit))
     let sessions = try store.sessions(filter)
     let keys = Dictionary(try store.sessions().map { ($0.id, $0.key) }, uniquingKeysWith: { first, _ in first })
+    let privileged = Dictionary(try store.privilegedSessions().map { ($0.session, $0.since) }, uniquingKeysWith: min)
     if common.json {
       try Output.json(
         try sessions.map {
-          JsonSession(
+          var session = JsonSession(
             $0, conversations: try store.conversations(of: $0.id), parent: $0.parent.flatMap { keys[$0] },
             accesses: try store.accessCount(of: $0.id))
+          session.privilegedSince = privileged[$0.id]?.description
+          return session
         })
       return
     }
@@ -53,6 +56,7 @@ struct Sessions: ParsableCommand {
     for session in sessions {
       var notes: [String] = []
       if session.joinedLate { notes.append("joined late") }
+      if let since = privileged[session.id] { notes.append("root's rights since \(since.short)") }
       if let relation = session.relation, let parent = session.parent {
         notes.append("\(relation == .nested ? "within" : "hosted by") \(keys[parent] ?? "?")")
       }

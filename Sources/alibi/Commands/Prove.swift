@@ -40,6 +40,14 @@ struct Prove: ParsableCommand {
   @Flag(name: .long, help: "Accept a name that nothing is known to have borne.")
   var absentName = false
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Accept hazards of this kind, and say so in the answer: \(Self.acceptable). May be repeated.", valueName: "kind"))
+  var acceptHazard: [String] = []
+
+  private static let acceptable = Verdict.AcceptableHazard.allCases.map(\.rawValue).joined(separator: ", ")
+
   func validate() throws {
     if session != nil, agent != nil {
       throw ValidationError("--session and --agent exclude each other")
@@ -62,6 +70,7 @@ struct Prove: ParsableCommand {
     var question = try TargetResolver.question(target, isGlob: glob, time: Interval(from: start, to: end), store: store)
     question.kind = kind
     question.acceptsAbsentName = absentName
+    question.accepted = try accepted()
     if let agent { question.scope = .agent(agent) }
     if let session { question.scope = .session(session) }
     try checkScope(store, question)
@@ -76,6 +85,17 @@ struct Prove: ParsableCommand {
     case .accessed: throw ExitCode(1)
     case .notProven: throw ExitCode(2)
     }
+  }
+
+  private func accepted() throws -> Set<Verdict.AcceptableHazard> {
+    Set(
+      try acceptHazard.map { word in
+        guard let kind = Verdict.AcceptableHazard(rawValue: word) else {
+          throw Failure.usage(
+            "--accept-hazard \(word): no such kind, or none that can be accepted", hint: "one of \(Self.acceptable)")
+        }
+        return kind
+      })
   }
 
   /// `now` means everything that has happened: the service is asked to commit it, as it is for a time that it
@@ -121,6 +141,7 @@ struct JsonVerdict: Encodable {
     var detail: String
     var from: String?
     var to: String?
+    var accepted: Bool
   }
 
   var verdict: String
@@ -139,6 +160,7 @@ struct JsonVerdict: Encodable {
   var unattributed: [JsonAccess]
   var gaps: [JsonGap]
   var hazards: [Hazard]
+  var accepted: [String]
   var names: [String]
   var targetKnown: Bool
   var limits: [String]
@@ -163,8 +185,11 @@ struct JsonVerdict: Encodable {
     unattributed = verdict.unattributed.map { JsonAccess($0, from: question.time.from) }
     gaps = verdict.gaps.map(JsonGap.init)
     hazards = verdict.hazards.map {
-      Hazard(kind: $0.kind, detail: $0.detail, from: $0.time?.from.description, to: $0.time?.to.description)
+      Hazard(
+        kind: $0.kind, detail: $0.detail, from: $0.time?.from.description, to: $0.time?.to.description,
+        accepted: $0.isAccepted)
     }
+    accepted = question.accepted.map(\.rawValue).sorted()
     names = verdict.names
     targetKnown = verdict.targetIsKnown
     limits = Verdict.limits
@@ -206,13 +231,7 @@ struct VerdictText {
       }
       lines.append(table.text())
     }
-    if !verdict.hazards.isEmpty {
-      lines += ["", "in the way of a no:"]
-      for hazard in verdict.hazards { lines.append("  \(hazard.kind): \(hazard.detail)") }
-      if verdict.hazards.contains(where: { $0.kind == "absent-name" }) {
-        lines.append("  (--absent-name accepts a name that nothing bore)")
-      }
-    }
+    hazards(&lines)
     lines += ["", "Not covered by any verdict: \(Verdict.limits.joined(separator: "; "))."]
     return lines.joined(separator: "\n")
   }
@@ -228,6 +247,26 @@ struct VerdictText {
     for (part, word) in parts.prefix(20) { table.add([part.from.description, part.to.description, word]) }
     lines += ["", "of the time asked about:", table.text()]
     if parts.count > 20 { lines.append("… and \(parts.count - 20) more (--json has all)") }
+  }
+
+  private func hazards(_ lines: inout [String]) {
+    let standing = verdict.hazards.filter { !$0.isAccepted }, accepted = verdict.hazards.filter(\.isAccepted)
+    if !standing.isEmpty {
+      lines += ["", "in the way of a no:"]
+      for hazard in standing { lines.append("  \(hazard.kind): \(hazard.detail)") }
+      if standing.contains(where: { $0.kind == "absent-name" }) {
+        lines.append("  (--absent-name accepts a name that nothing bore)")
+      }
+      let kinds = Set(standing.map(\.kind)).filter { Verdict.AcceptableHazard(rawValue: $0) != nil }
+      if !kinds.isEmpty {
+        let words = kinds.sorted().map { "--accept-hazard \($0)" }.joined(separator: " ")
+        lines.append("  (\(words): whoever can answer for it may accept it)")
+      }
+    }
+    if !question.accepted.isEmpty {
+      lines += ["", "accepted: \(question.accepted.map(\.rawValue).sorted().joined(separator: ", "))"]
+      for hazard in accepted { lines.append("  \(hazard.kind): \(hazard.detail)") }
+    }
   }
 
   private var sessions: String {

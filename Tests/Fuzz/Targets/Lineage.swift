@@ -33,6 +33,11 @@ private struct MadeUpOracle: Oracle {
           : SessionFacts(
             uid: 1000, loginUid: nil, userName: nil, terminal: nil, workingDirectory: nil, project: nil))
     case .environment: return .environment([])
+    case .privilege(let pid): return .privilege(Privilege(rawValue: UInt8(truncatingIfNeeded: pid & 3)) ?? .none)
+    case .node(let path): return .node(path.count & 1 == 0)
+    case .descriptors(let pid):
+      let file = FileIdentity(fileSystem: 1, inode: UInt64(bitPattern: Int64(pid)), generation: 1)
+      return .descriptors(UInt64(bitPattern: Int64(pid)), [HeldFile(identity: file, path: nil, isRaw: pid & 4 != 0)])
     }
   }
 }

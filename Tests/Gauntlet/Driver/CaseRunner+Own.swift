@@ -22,6 +22,7 @@ extension CaseRunner {
     case "C5": try mountedAgain(each)
     case "C6": try fullDisk(each)
     case "C10": try noRights(each)
+    case "C12": try becameRoot(each)
     case "C14": try cutOff(each)
     default: throw Trouble("no such case of its own: \(each.name)")
     }
@@ -100,7 +101,8 @@ extension CaseRunner {
     guard scene.reports[1]?.result == 0 else { return ("not done: errno \(scene.reports[1]?.result ?? -1)", false) }
     try service.barrier()
     let answer = try ask(service, scene.asks[0], scene.span)
-    return (words(answer), answer.verdict != "not-accessed")
+    let isTold = !raw || answer.hazards.contains { $0.kind == "raw-device" }
+    return (words(answer), answer.verdict != "not-accessed" && isTold)
   }
 
   private func joinedLate(_ each: NamedCase) throws -> (String, Bool) {
@@ -314,6 +316,30 @@ extension CaseRunner {
       ])
     let text = String(decoding: output, as: UTF8.self)
     return ("exit \(status): \(text.prefix { $0 != "\n" })", status == 77 && text.contains("alibi: hint: "))
+  }
+
+  /// An ordinary user's agent, by a set-user-ID program: before, after, and accepted. In a service of its own, for other
+  /// agents are root from their beginning.
+  private func becameRoot(_ each: NamedCase) throws -> (String, Bool) {
+    try withService("root") { service in
+      var scene = try prepare(each)
+      defer { clean(scene) }
+      try play(each, &scene)
+      try service.barrier()
+      guard let first = scene.reports[1], let last = scene.reports[2], first.result == 0, last.result == 0 else {
+        return ("not done: \(scene.stage.complaints)", false)
+      }
+      let span = Span(from: first.span.from - 20_000_000, to: first.span.to + 300_000_000)
+      let before = try ask(service, scene.asks[0], span, accepting: [])
+      let after = try ask(service, scene.asks[0], Span(from: last.span.from, to: scene.span.to), accepting: [])
+      let whole = try ask(service, scene.asks[0], scene.span, accepting: [])
+      let accepted = try ask(service, scene.asks[0], scene.span, accepting: ["privilege"])
+      let isRight =
+        before.verdict == "not-accessed" && accepted.verdict == "not-accessed"
+        && [after, whole].allSatisfy { $0.verdict == "not-proven" && $0.reasons == ["hazard privilege"] }
+      let others = isRight ? "" : "; " + Set(before.hazards.map(\.detail)).sorted().joined(separator: "; ")
+      return ([before, after, whole, accepted].map(words).joined(separator: " | ") + others, isRight)
+    }
   }
 
   private func cutOff(_ each: NamedCase) throws -> (String, Bool) {

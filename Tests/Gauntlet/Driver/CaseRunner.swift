@@ -134,8 +134,12 @@ final class CaseRunner {
     }
   }
 
-  func ask(_ service: Service, _ target: Path, _ span: Span, op: String = "any") throws -> Answer {
-    let question = Question(target: .file(target), span: span, op: op, purpose: .whole, scenes: [])
+  /// Most cases need an agent that is root, see `Question.accepts`.
+  func ask(
+    _ service: Service, _ target: Path, _ span: Span, op: String = "any", accepting: [String] = ["privilege"]
+  ) throws -> Answer {
+    var question = Question(target: .file(target), span: span, op: op, purpose: .whole, scenes: [])
+    question.accepts = accepting
     let (status, output) = try service.alibi(question.arguments)
     guard [0, 1, 2].contains(status) else {
       throw Trouble("\(question.text): \(status): \(String(decoding: output, as: UTF8.self))")

@@ -94,9 +94,8 @@ extension NamedCase {
     .init(name: "C10", title: "a reader without rights", expected: .own),
     .init(name: "C11", title: "a quiet machine", expected: .nothing, agent: "at 10", asks: ["$1"]),
     .init(
-      name: "C12", title: "a session process becomes root", expected: .hazard,
-      agent: "do 1 read $1 ; spawn $R { do 2 read $2 ; }", before: "", asks: ["$3"], form: "agent-nobody",
-      known: "privilege is read from the connector and ignored"),
+      name: "C12", title: "a session process becomes root", expected: .own,
+      agent: "at 300 do 1 read $1 ; at 1200 spawn $R { do 2 read $2 ; }", asks: ["$3"], form: "agent-nobody"),
     .init(name: "C13", title: "a misspelt target", expected: .hazard, agent: "at 10", asks: ["$M/nobody-had-it"]),
     .init(name: "C14", title: "an answer that is cut off", expected: .own),
   ]

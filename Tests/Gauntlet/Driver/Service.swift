@@ -164,6 +164,7 @@ struct Answer: Codable {
   struct Hazard: Codable {
     var kind: String
     var detail: String
+    var accepted: Bool
   }
 
   var verdict: String
@@ -187,7 +188,7 @@ struct Answer: Codable {
   var reasons: [String] {
     var list: Set<String> = []
     for gap in gaps { list.insert("gap \(gap.source): \(gap.reason)") }
-    for hazard in hazards { list.insert("hazard \(hazard.kind)") }
+    for hazard in hazards where !hazard.accepted { list.insert("hazard \(hazard.kind)") }
     if possible?.isEmpty == false { list.insert("could have been, or at the time's edge") }
     if !unattributed.isEmpty { list.insert("unattributed") }
     return list.sorted()

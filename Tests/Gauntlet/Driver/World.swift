@@ -45,6 +45,8 @@ struct World {
   private var bindings: [Path: [Binding]] = [:]
   private var now: [Path: Int] = [:]
   private var nodes = 0
+  /// Whether a file of the scene may have been empty at some time.
+  private let mayBeEmpty: Bool
   /// Directories that were renamed: what lay in them went by both names.
   private var renamed: [(from: Path, to: Path)] = []
 
@@ -52,6 +54,7 @@ struct World {
   var paths: [Path] { bindings.keys.sorted { $0.lexicographicallyPrecedes($1) } }
 
   init(_ scene: Scene, _ deeds: [Deed], _ reports: [Int: Report]) {
+    mayBeEmpty = deeds.contains { ["creat", "truncate"].contains($0.way) }
     for file in scene.files { bind(file.path, newNode(), Span(from: 0, to: 0)) }
     let told = deeds.compactMap { deed in reports[deed.id].map { (deed, $0) } }
     isOrdered = !deeds.contains { $0.isNaming && reports[$0.id] == nil }
@@ -109,7 +112,11 @@ struct World {
       if way.name == "copy-range" || way.name == "creat", let target = deed.paths.last, now[target] == nil {
         bind(target, newNode(), report.span)
       }
-      for (path, effect) in zip(deed.paths, way.effects) { touch(deed, now[path], path, effect, report.span) }
+      // The kernel opens no empty file beneath an overlay, and tells of no read that brought nothing.
+      let isNothing = mayBeEmpty && ["fd-read", "fd-receive", "overlay-write"].contains(way.name)
+      for (path, effect) in zip(deed.paths, way.effects) {
+        touch(deed, now[path], path, isNothing ? .perhaps : effect, report.span)
+      }
     case .link:
       let node = now[first]
       touch(deed, node, first, .writes, report.span)

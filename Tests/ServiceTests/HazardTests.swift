@@ -1,0 +1,91 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ServiceTests {
+  @Suite(.serialized)
+  struct HazardTests {
+    @Test("a session that becomes root by a set-user-ID program proves nothing from there on, unless that is accepted")
+    func becomesRoot() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let other = try agent.file("other.txt")
+      let programs = try ScratchDirectory(in: "/tmp", owner: 0)
+      try programs.copyProgram(Place.actor, as: "actor")
+      let from = now()
+      // Root in a namespace of its own is nobody here.
+      #expect(try agent.run("unshare --user --map-root-user \(programs("actor")) read \(other)").status == 0)
+      let untouched = try agent.file("untouched.txt")
+      let before = service.prove(untouched, from: from)
+      #expect(before.status == 0, "\(before.output)")
+      _ = try Subprocess.run("/bin/chmod", ["4755", programs("actor")])
+      #expect(try agent.run("\(programs("actor")) read \(other)").status == 0)
+      let verdict = service.prove(untouched, from: from)
+      #expect(verdict.status == 2)
+      #expect(verdict.output.contains("privilege: session"))
+      let accepted = service.prove(untouched, from: from, "--accept-hazard", "privilege")
+      #expect(accepted.status == 0, "\(accepted.output)")
+      #expect(accepted.output.contains("accepted: privilege\n  privilege: session"))
+      let json = try service.json("prove", untouched, "--from", from, "--accept-hazard", "privilege") as? [String: Any]
+      #expect(json?["accepted"] as? [String] == ["privilege"])
+      #expect((json?["hazards"] as? [[String: Any]])?.allSatisfy { $0["accepted"] as? Bool == true } == true)
+      #expect(service.alibi("sessions").output.contains("root's rights since"))
+      // The next run opens everything anew.
+      _ = try service.stop()
+      try service.restart()
+      let later = now()
+      #expect(service.prove(untouched, from: later).status == 0)
+    }
+
+    @Test("a descriptor from outside that is only held blocks a no for its file until the session ends")
+    func heldFromOutside() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let file = try agent.file("held.txt")
+      let other = try agent.file("other.txt")
+      let shell = try Subprocess("/bin/sh", ["-c", "exec 8< \(file); sleep 0.5; exec \(agent.launch) -c 'sleep 2; :'"])
+      Thread.sleep(forTimeInterval: 1.2)
+      let during = now()
+      Thread.sleep(forTimeInterval: 0.1)
+      let held = service.prove(file, from: during)
+      #expect(held.status == 2)
+      #expect(held.output.contains("inherited: record"))
+      #expect(service.prove(file, from: during, "--accept-hazard", "inherited").status == 0)
+      #expect(service.prove(other, from: during).status == 0)
+      _ = try shell.finish()
+      Thread.sleep(forTimeInterval: 0.3)
+      let after = now()
+      Thread.sleep(forTimeInterval: 0.1)
+      let over = service.prove(file, from: after)
+      #expect(over.status == 0, "\(over.output)")
+    }
+
+    @Test("a block device that a session reads is every file's hazard")
+    func blockDevice() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let other = try agent.file("other.txt")
+      let image = try ScratchDirectory(in: "/tmp")
+      let set = "truncate -s 1M \(image("image")) && losetup --show -f \(image("image"))"
+      let device = try Subprocess.run("/bin/sh", ["-c", set]).output.filter { !$0.isNewline }
+      try #require(device.hasPrefix("/dev/loop"))
+      let state = try Subprocess.run("/usr/bin/stat", ["-c", "%g %a", device]).output.split(separator: " ")
+      try #require(state.count == 2)
+      let restored = "chgrp \(state[0]) \(device); chmod \(state[1].filter(\.isNumber)) \(device); losetup -d \(device)"
+      defer { _ = try? Subprocess.run("/bin/sh", ["-c", restored]) }
+      // As most systems have it, where there is a udev.
+      _ = try Subprocess.run("/bin/sh", ["-c", "chgrp disk \(device) && chmod 660 \(device)"])
+      let from = now()
+      let group = ["--reuid", "65534", "--regid", "disk", "--clear-groups"]
+      let read = ["-c", "head -c 512 \(device) > /dev/null; :"]
+      _ = try Subprocess.run("/usr/bin/setpriv", group + [agent.program] + read)
+      try #require(try !service.accesses(device).isEmpty)
+      let verdict = service.prove(other, from: from)
+      #expect(verdict.status == 2)
+      #expect(verdict.output.contains("raw-device: record"))
+      #expect(verdict.output.contains(device))
+      #expect(service.prove(other, from: from, "--accept-hazard", "raw-device").status == 0)
+      #expect(try service.accesses("/dev/null").isEmpty || !verdict.output.contains("the device /dev/null"))
+    }
+  }
+}
