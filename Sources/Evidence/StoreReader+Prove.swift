@@ -33,7 +33,9 @@ extension StoreReader {
       } else if verdict.gaps.isEmpty, verdict.possible.isEmpty, verdict.unattributed.isEmpty, isClear {
         verdict.outcome = .notAccessed
       }
-      let hazards = verdict.hazards.filter { !$0.isAccepted }.map { $0.time?.intersection(question.time) ?? question.time }
+      let hazards = verdict.hazards.filter { !$0.isAccepted }.map {
+        $0.time?.intersection(question.time) ?? question.time
+      }
       verdict.division = Division(
         of: question.time, accesses: times.accesses, doubts: times.doubts + hazards + verdict.gaps.map(\.time))
       return verdict
