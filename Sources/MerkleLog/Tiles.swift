@@ -19,6 +19,16 @@ public struct Tile: Hashable, Sendable {
   /// How many hashes it has, at most 256.
   public let width: Int
 
+  /// A tile.
+  ///
+  /// - Precondition: the width is 1 to 256.
+  public init(level: Int, index: UInt64, width: Int) {
+    precondition((1...Self.fullWidth).contains(width), "a tile has 1 to 256 hashes")
+    self.level = level
+    self.index = index
+    self.width = width
+  }
+
   /// The file of the hashes, below the log's directory.
   public var path: String { "tile/\(level)/\(place)" }
 
