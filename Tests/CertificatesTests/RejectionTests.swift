@@ -261,7 +261,7 @@ struct RejectionTests {
     let note = try #require(SignedNote(bundle.certificate))
     for key in [scene.logKey, scene.witness] {
       let certificate = try SignedNote.sign(note.text, with: [key])
-      let verdict = Verifier.verify(certificate: certificate, evidence: bundle.evidence, policy: scene.policy)
+      let verdict = scene.check(certificate, bundle.evidence)
       #expect(verdict.step == 2)
     }
     #expect(try step { file, _ in file.authority = [] } == 2)
@@ -328,7 +328,7 @@ struct RejectionTests {
     let changed = String(decoding: text, as: UTF8.self)
       .replacing(target, with: Base64.encode(Scene.utf8(path)))
     let certificate = try SignedNote.sign(Scene.utf8(changed), with: [scene.signer])
-    let verdict = Verifier.verify(certificate: certificate, evidence: bundle.evidence, policy: scene.policy)
+    let verdict = scene.check(certificate, bundle.evidence)
     #expect(verdict.step == 2)
   }
 }

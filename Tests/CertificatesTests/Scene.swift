@@ -1,4 +1,5 @@
 internal import MerkleLog
+internal import Synchronization
 internal import Testing
 
 @testable internal import Certificates
@@ -222,17 +223,30 @@ struct Scene {
     try edit(&file, &text)
     let evidence = file.bytes
     text.evidence = Hash(of: evidence)
-    return Verifier.verify(
-      certificate: try SignedNote.sign(text.text, with: [signer]), evidence: evidence, policy: policy ?? self.policy)
+    return check(try SignedNote.sign(text.text, with: [signer]), evidence, policy)
   }
 
   /// The verdict on evidence whose bytes the issuer changed and signed again.
   func verdict(of bundle: CertificateBundle, bytes: [UInt8]) throws -> Verdict {
     var text = try #require(SignedNote(bundle.certificate).flatMap { CertificateText($0.text) })
     text.evidence = Hash(of: bytes)
-    return Verifier.verify(
-      certificate: try SignedNote.sign(text.text, with: [signer]), evidence: bytes, policy: policy)
+    return check(try SignedNote.sign(text.text, with: [signer]), bytes, nil)
   }
+
+  /// The verdict on any two files.
+  func check(_ certificate: [UInt8], _ evidence: [UInt8], _ policy: VerificationPolicy? = nil) -> Verdict {
+    let policy = policy ?? self.policy
+    let verdict = Verifier.verify(certificate: certificate, evidence: evidence, policy: policy)
+    Recorder.current?.cases.withLock { $0.append((certificate, evidence, policy, verdict)) }
+    return verdict
+  }
+}
+
+/// Keeps what was verified, so that the other verifier can be asked the same.
+final class Recorder: Sendable {
+  @TaskLocal static var current: Recorder?
+
+  let cases = Mutex<[(certificate: [UInt8], evidence: [UInt8], policy: VerificationPolicy, verdict: Verdict)]>([])
 }
 
 extension Verdict {

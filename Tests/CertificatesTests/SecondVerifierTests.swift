@@ -9,6 +9,8 @@ struct SecondVerifierTests {
   private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
 
+  private static var folder: String { repository.appending(path: "packaging/verify").path }
+
   /// Answers a line per case: `accept`, `gaps`, or the number of the step that does not hold.
   private static let driver = """
     import json, sys
@@ -57,30 +59,26 @@ struct SecondVerifierTests {
     var now: UInt64
   }
 
-  /// Expects the same of both for each pair of files.
-  private func compare(_ scene: Scene, _ pairs: [(certificate: [UInt8], evidence: [UInt8])]) throws {
+  /// Expects the same of both for whatever the body has verified.
+  private func compare(_ body: () throws -> Void) throws {
+    let recorder = Recorder()
+    try Recorder.$current.withValue(recorder, operation: body)
+    let cases = recorder.cases.withLock { $0 }
+    try #require(!cases.isEmpty)
     var input = Data()
-    for pair in pairs {
-      let each = Case(
-        certificate: Hex.encode(pair.certificate), evidence: Hex.encode(pair.evidence),
-        keys: scene.policy.logKeys.map(\.text), witnesses: scene.policy.witnesses.map(\.text),
-        quorum: scene.policy.quorum, now: scene.policy.now)
-      input += try JSONEncoder().encode(each) + [0x0A]
+    for each in cases {
+      let line = Case(
+        certificate: Hex.encode(each.certificate), evidence: Hex.encode(each.evidence),
+        keys: each.policy.logKeys.map(\.text), witnesses: each.policy.witnesses.map(\.text),
+        quorum: each.policy.quorum, now: each.policy.now)
+      input += try JSONEncoder().encode(line) + [0x0A]
     }
-    let folder = Self.repository.appending(path: "packaging/verify").path
-    let answers = try Self.python(["-c", Self.driver, folder], input: input).split(separator: "\n")
-    try #require(answers.count == pairs.count)
-    for (pair, answer) in zip(pairs, answers) {
-      let verdict = Verifier.verify(certificate: pair.certificate, evidence: pair.evidence, policy: scene.policy)
-      let ours = verdict.step.map(String.init) ?? (verdict.isAccept ? "accept" : "gaps")
-      #expect(ours == answer, "\(verdict): \(String(decoding: pair.certificate, as: UTF8.self))")
+    let answers = try Self.python(["-c", Self.driver, Self.folder], input: input).split(separator: "\n")
+    try #require(answers.count == cases.count)
+    for (each, answer) in zip(cases, answers) {
+      let ours = each.verdict.step.map(String.init) ?? (each.verdict.isAccept ? "accept" : "gaps")
+      #expect(ours == answer, "\(each.verdict): \(String(decoding: each.certificate, as: UTF8.self))")
     }
-  }
-
-  private func signed(_ scene: Scene, _ bundle: CertificateBundle, _ evidence: [UInt8]) throws -> [UInt8] {
-    var text = try #require(SignedNote(bundle.certificate).flatMap { CertificateText($0.text) })
-    text.evidence = Hash(of: evidence)
-    return try SignedNote.sign(text.text, with: [scene.signer])
   }
 
   @Test("both accept what is true, whatever kind of target, claim and scope", .enabled(if: isThere))
@@ -94,11 +92,47 @@ struct SecondVerifierTests {
         Scene.request(.ext, "pem"), Scene.request(.glob, "secrets"), Scene.request(scope: .session(Scene.session)),
         Scene.request(.tree, "/data/builds", claim: .noExec, accepted: ["docker", "unattributed"]),
       ]
-      try compare(
-        scene,
-        requests.map {
-          let bundle = try scene.build($0); return (bundle.certificate, bundle.evidence)
-        })
+      try compare {
+        for request in requests {
+          let bundle = try scene.build(request)
+          #expect(scene.check(bundle.certificate, bundle.evidence).step == nil)
+        }
+      }
+    }
+  }
+
+  @Test("the other has every known answer too", .enabled(if: isThere))
+  func knownAnswers() throws {
+    let fixtures = Self.repository.appending(path: "Tests/Fixtures").path
+    let said = try Self.python(
+      [fixtures + "/known_answers.py", Self.folder, fixtures + "/known-answers"], input: Data())
+    #expect(said == "every known answer\n")
+  }
+
+  @Test("both reject at the same step what must be rejected", .enabled(if: isThere))
+  func rejections() throws {
+    let tests = try RejectionTests()
+    try compare {
+      try tests.control()
+      for number in 0..<3 { try tests.editedRecord(number: number) }
+      try tests.swappedSalt()
+      try tests.classSet()
+      try tests.otherQuestion()
+      try tests.presented()
+      try tests.flippedSibling()
+      try tests.malformedProofs()
+      try tests.epochs()
+      try tests.strippedWitness()
+      try tests.typeOneWitness()
+      try tests.checkpoints()
+      try tests.pinned()
+      try tests.anchors()
+      try tests.future()
+      try tests.timestamps()
+      try tests.signer()
+      try tests.names()
+      try tests.sums()
+      for path in ["data", "", "/data//x", "/data/", "/data/../etc", "/./x", "/a\0b"] { try tests.paths(path: path) }
     }
   }
 
@@ -111,13 +145,12 @@ struct SecondVerifierTests {
     let bundle = try scene.build(Scene.request(scope: .session(Scene.session)))
     let note = try #require(SignedNote(bundle.certificate))
     var dice = MutationTests.Dice(state: 5)
-    var pairs: [(certificate: [UInt8], evidence: [UInt8])] = [(bundle.certificate, bundle.evidence)]
-    for _ in 0..<700 {
-      pairs.append((dice.mutate(bundle.certificate), bundle.evidence))
-      pairs.append((try SignedNote.sign(dice.mutate(note.text), with: [scene.signer]), bundle.evidence))
-      let evidence = dice.mutate(bundle.evidence)
-      pairs.append((try signed(scene, bundle, evidence), evidence))
+    try compare {
+      for _ in 0..<700 {
+        _ = scene.check(dice.mutate(bundle.certificate), bundle.evidence)
+        _ = scene.check(try SignedNote.sign(dice.mutate(note.text), with: [scene.signer]), bundle.evidence)
+        _ = try scene.verdict(of: bundle, bytes: dice.mutate(bundle.evidence))
+      }
     }
-    try compare(scene, pairs)
   }
 }

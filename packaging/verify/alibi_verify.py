@@ -94,6 +94,9 @@ def absent(key, bitmap, siblings, wanted):
         if h != ZERO or s != ZERO: h = H(b"\3", s, h) if bits(key, d) else H(b"\3", h, s)
     return h == wanted
 
+def is_proof(bitmap, siblings):
+    return len(bitmap) == 32 and sum(map(int.bit_count, bitmap)) == len(siblings) and ZERO not in siblings
+
 def is_name(text): return bool(text) and "+" not in text and not re.search(r"\s", text)
 
 def vkey(text):
@@ -182,8 +185,7 @@ def evidence(data):
                            parse_constant=number), "file")
     if file["format"] != "alibi.v1/evidence": raise ValueError("format")
     for a in (a for e in file["epochs"] for a in e["absent"]):
-        if len(a["bitmap"]) != 32 or sum(map(int.bit_count, a["bitmap"])) != len(a["siblings"]) \
-                or ZERO in a["siblings"] or a["class"] not in list("FDBXIJGfdbxijg"): raise ValueError("proof")
+        if not is_proof(a["bitmap"], a["siblings"]) or a["class"] not in list("FDBXIJGfdbxijg"): raise ValueError("proof")
     for a in file["anchors"]:
         if a["kind"] not in ("witness", "rfc3161"): raise ValueError("anchor")
         if a["kind"] == "rfc3161": unbase(a["by"])
