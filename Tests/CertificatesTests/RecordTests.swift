@@ -91,6 +91,23 @@ struct RecordTests {
     }
   }
 
+  @Test("a token that openssl ts made is read: what it stamps, and when")
+  func timestampToken() throws {
+    let token =
+      "MIIB0QYJKoZIhvcNAQcCoIIBwjCCAb4CAQMxDzANBglghkgBZQMEAgEFADByBgsqhkiG9w0BCRABBKBjBGEwXwIBAQYDKgMEMDEw"
+      + "DQYJYIZIAWUDBAIBBQAEIEVxUu/Eki9kL8oyuAK0FCImfc+rGV/s21tnCLzdG/bwAgECGA8yMDI2MTEyMTExNTkwMlowAwIBAQIJ"
+      + "AJ2xDnTLrT0lMYIBMjCCAS4CAQEwKzATMREwDwYDVQQDDAh0ZXN0IHRzYQIUMdZKazNSIeQheOIoK+8Etqd7D2UwDQYJYIZIAWUD"
+      + "BAIBBQCggZgwGgYJKoZIhvcNAQkDMQ0GCyqGSIb3DQEJEAEEMBwGCSqGSIb3DQEJBTEPFw0yNjExMjExMTU5MDJaMCsGCyqGSIb3"
+      + "DQEJEAIMMRwwGjAYMBYEFF2pI2HiI3eXb5/Lv3GC+jAc8kAqMC8GCSqGSIb3DQEJBDEiBCAxAxF6Pj0ag8rRcuo/dc5RJNbAAfGi"
+      + "X8lpGZ26rC+hiDAKBggqhkjOPQQDAgRGMEQCIH/GqAJIIZJ5Vq/TWAgwmvYXPIlnqL6sXleDUwMFWVI3AiAap89fF0sLBRnjs7Gf"
+      + "EmcpSvWhREX3mERQF9nlI4T4qA=="
+    let checkpoint = "alibi/test\n1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
+    let read = try #require(TimestampToken(try #require(Base64.decode(token.utf8))))
+    #expect(read.digest == Hash(of: Scene.utf8(checkpoint)))
+    // 2026-11-21T11:59:02Z
+    #expect(read.seconds == 1_795_262_342)
+  }
+
   @Test("the names of an epoch are opened completely, for paths that are there and that are not")
   func names() throws {
     let keys = try #require(IndexKeys(salt: [UInt8](repeating: 5, count: 32)))
