@@ -102,7 +102,7 @@ struct RecordTests {
       + "X8lpGZ26rC+hiDAKBggqhkjOPQQDAgRGMEQCIH/GqAJIIZJ5Vq/TWAgwmvYXPIlnqL6sXleDUwMFWVI3AiAap89fF0sLBRnjs7Gf"
       + "EmcpSvWhREX3mERQF9nlI4T4qA=="
     let checkpoint = "alibi/test\n1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
-    let read = try #require(TimestampToken(try #require(Base64.decode(token.utf8))))
+    let read = try #require(Base64.decode(token.utf8).flatMap(TimestampToken.init))
     #expect(read.digest == Hash(of: Scene.utf8(checkpoint)))
     // 2026-11-21T11:59:02Z
     #expect(read.seconds == 1_795_262_342)
