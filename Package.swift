@@ -38,6 +38,9 @@ let package = Package(
     .target(name: "Lineage", dependencies: ["Decode", "Journal", "Records", "Rules"], swiftSettings: strict),
     .target(name: "Capture", dependencies: ["CLinux", "LinuxKernel", "Decode", "Journal"], swiftSettings: strict),
     .target(
+      name: "MerkleLog", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+    .target(name: "Certificates", dependencies: ["MerkleLog"], swiftSettings: strict),
+    .target(
       name: "Evidence",
       dependencies: ["Records", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
@@ -92,6 +95,8 @@ let package = Package(
       name: "DecodeTests", dependencies: ["Decode", "FuzzTargets"], exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(name: "JournalTests", dependencies: ["Journal", "FuzzTargets"], swiftSettings: strict),
     .testTarget(name: "CaptureTests", dependencies: ["Capture", "Journal"], swiftSettings: strict),
+    .testTarget(name: "MerkleLogTests", dependencies: ["MerkleLog"], swiftSettings: strict),
+    .testTarget(name: "CertificatesTests", dependencies: ["Certificates", "MerkleLog"], swiftSettings: strict),
     .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Records"], swiftSettings: strict),
     .testTarget(
       name: "EvidenceTests",
