@@ -28,10 +28,11 @@ extension ServiceTests {
       let links = agent.home("links")
       func replace(_ name: String) throws { try shell("cd \(work); " + way.replacing("T", with: name)) }
       try shell("ln \(work)/early.txt \(links)/e; ln \(work)/late.txt \(links)/l; ln \(work)/untouched.txt \(links)/u")
+      // The service tells a time only to within a batch.
       let from = now()
+      Thread.sleep(forTimeInterval: 0.1)
       try replace("early.txt")
       try agent.run("read l < \(links)/e; read l < \(links)/l")
-      // The service tells a time only to within a batch.
       Thread.sleep(forTimeInterval: 0.1)
       let to = now()
       try replace("late.txt")
