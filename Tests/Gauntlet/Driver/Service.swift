@@ -175,9 +175,11 @@ struct Answer: Codable {
   var hazards: [Hazard]
   var limits: [String]
 
+  private var standing: [Hazard] { hazards.filter { $0.accepted != true } }
+
   /// Why it is not proven, in full.
   var details: [String] {
-    hazards.map { "\($0.kind): \($0.detail)" } + gaps.map { "\($0.source): \($0.reason)" }
+    standing.map { "\($0.kind): \($0.detail)" } + gaps.map { "\($0.source): \($0.reason)" }
       + ((possible ?? []).map { ("possible", $0) } + unattributed.map { ("unattributed", $0) }).map { word, access in
         "\(word): record \(access.id) \(access.op.joined(separator: ",")) \(access.path ?? "?") "
           + "\(access.time.joined(separator: " to ")) pid \(access.pid ?? 0)"
