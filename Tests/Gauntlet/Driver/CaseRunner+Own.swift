@@ -6,6 +6,7 @@ extension CaseRunner {
   func runOwn(_ each: NamedCase) throws -> (String, Bool) {
     switch each.name {
     case "A5b": try heldMapping(each)
+    case "A8b": try btrfsSnapshot(each)
     case "A10.gone": try mountGone(each, of: Self.bind)
     case "A10.layers": try mountGone(each, of: Self.overlay)
     case "A10.others": try mountsElsewhere(each)
@@ -19,8 +20,10 @@ extension CaseRunner {
     case "C3": try overflow(each)
     case "C3.renames": try renamedDirectories(each)
     case "C3c": try backlog(each)
+    case "C3d": try idleLoss(each)
     case "C5": try mountedAgain(each)
     case "C6": try fullDisk(each)
+    case "C7": try clockSet(each)
     case "C10": try noRights(each)
     case "C12": try becameRoot(each)
     case "C14": try cutOff(each)
@@ -40,7 +43,7 @@ extension CaseRunner {
   }
 
   /// A service of the case's own, gone when `body` is over.
-  private func withService<Result>(
+  func withService<Result>(
     _ name: String, capture: String = "{}", _ body: (Service) throws -> Result
   ) throws -> Result {
     let own = "\(place)/own-\(name)"

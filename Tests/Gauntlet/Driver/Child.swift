@@ -20,6 +20,14 @@ enum Wall {
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 
+  /// Sets the clock by so much; what is to be undone by its opposite.
+  static func step(seconds: Int) {
+    var time = timespec()
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+    time.tv_sec += seconds
+    _ = unsafe clock_settime(CLOCK_REALTIME, &time)
+  }
+
   static func sleep(milliseconds: Int) { usleep(UInt32(milliseconds) * 1000) }
 
   /// RFC 3339 with all nine digits.

@@ -1,0 +1,85 @@
+import Glibc
+
+// Cases that change the machine for a moment: its clock, a CPU's records, a file system of another kind.
+extension CaseRunner {
+  /// A snapshot of a btrfs subvolume has the subvolume's files under other names and identities.
+  func btrfsSnapshot(_ each: NamedCase) throws -> (String, Bool) {
+    let service = try service()
+    var scene = try prepare(each)
+    defer { clean(scene) }
+    let point = String(decoding: scene.names["M"] ?? [], as: UTF8.self), image = point + ".image"
+    let script = """
+      truncate -s 128M \(image) && mkfs.btrfs -q \(image) && mount -o loop \(image) \(point) \
+      && btrfs -q subvolume create \(point)/sub && echo new > \(point)/sub/new \
+      && btrfs -q subvolume snapshot \(point)/sub \(point)/snapshot && sync -f \(point)
+      """
+    let (status, _) = try Child.run("/bin/sh", ["-c", script])
+    defer { Disk.unmount(point) }
+    guard status == 0 else { return ("not done: no btrfs", false) }
+    // Until it is watched: what comes before is a gap, and says nothing of the snapshot.
+    Wall.sleep(milliseconds: 800)
+    try play(reading(each, "at 300 do 1 read $M/snapshot/new ;", ["$M/sub/new", "$M/snapshot/new"]), &scene)
+    guard scene.reports[1]?.result == 0 else { return ("not done: errno \(scene.reports[1]?.result ?? -1)", false) }
+    try service.barrier()
+    let span = scene.span
+    let answers = try scene.asks.map { try ask(service, $0, span) }
+    return (answers.map(words).joined(separator: " | "), answers.allSatisfy { $0.verdict != "not-accessed" })
+  }
+
+  /// The clock is put back, a file is read, and the clock is set right again: the access bears a time that was vouched
+  /// for before it was made.
+  func clockSet(_ each: NamedCase) throws -> (String, Bool) {
+    try withService("clock") { service in
+      var scene = try prepare(each)
+      defer { clean(scene) }
+      let begun = Wall.now
+      Wall.sleep(milliseconds: 3500)
+      var state = 0
+      defer { if state == 1 { Wall.step(seconds: 2) } }
+      try play(reading(each, "at 700 do 1 read $1 ; at 1400"), &scene) { milliseconds in
+        if state == 0, milliseconds > 400 {
+          state = 1
+          Wall.step(seconds: -2)
+        } else if state == 1, milliseconds > 1000 {
+          state = 2
+          Wall.step(seconds: 2)
+        }
+      }
+      try service.barrier()
+      guard let deed = scene.reports[1], deed.result == 0, state == 2 else { return ("not done", false) }
+      let asked = [deed.span, Span(from: begun + 1_500_000_000, to: Wall.now)]
+      let read = try asked.map { try ask(service, scene.asks[0], $0) }
+      let other = try ask(service, scene.names["2"] ?? [], asked[1])
+      let isTold = other.verdict == "not-proven" && other.gaps.contains { $0.source == "clock" }
+      return (
+        (read + [other]).map(words).joined(separator: " | "),
+        read.allSatisfy { $0.verdict != "not-accessed" } && isTold
+      )
+    }
+  }
+
+  /// One CPU's records overflow while nobody reads, and nothing happens on that CPU any more.
+  func idleLoss(_ each: NamedCase) throws -> (String, Bool) {
+    try withService("idle", capture: "{perf-kilobytes: 64}") { service in
+      var scene = try prepare(each)
+      defer { clean(scene) }
+      guard let recorder = try service.recorder() else { return ("no recorder to stop", false) }
+      var state = 0
+      defer { if state == 1 { kill(recorder, SIGCONT) } }
+      let storm = "for i in $(seq 800); do /bin/true; done"
+      try play(reading(each, "at 3000 do 1 read $1 ;"), &scene) { milliseconds in
+        if state == 0, milliseconds > 200 {
+          state = 1
+          kill(recorder, SIGSTOP)
+          try Child.run("/usr/bin/taskset", ["-c", "1", "/bin/sh", "-c", storm])
+          kill(recorder, SIGCONT)
+          state = 2
+        }
+      }
+      try service.barrier()
+      let answer = try ask(service, scene.names["2"] ?? [], scene.span)
+      let isTold = answer.gaps.contains { $0.source == "perf" }
+      return (words(answer), answer.verdict == "not-proven" && isTold)
+    }
+  }
+}
