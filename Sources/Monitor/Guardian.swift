@@ -99,6 +99,9 @@ public final class Guardian {
       predecessor = inherited["recorder"].map { ChildProcess(started: Int32(truncatingIfNeeded: $0)) }
       // It would end in order when this one's end is closed; it is to end at once, and loses nothing by that.
       predecessorLife = inherited.take("life-input")
+      // What the one before had begun goes on: a recorder that refuses now is tried again, and the sources hold what
+      // comes meanwhile.
+      wasReady = true
     } else {
       let lock = try Self.lock(settings)
       do throws(Errno) { holdings = try Holdings(lock, settings.capture) } catch {

@@ -117,6 +117,31 @@ extension ServiceTests {
       #expect(try service.stop().status == 0)
     }
 
+    @Test("an upgrade that finds malformed rules goes on once they are mended, and nothing is lost")
+    func upgradeWithMalformedRules() throws {
+      let scratch = try ScratchDirectory(in: "/tmp")
+      try scratch.makeDirectory("agents")
+      let good = "agent: a\ntitle: A\nexecutables: [\"**/claude/versions/{version}\"]\n"
+      try scratch.write("agents/a.yaml", good)
+      let service = try ServiceUnderTest(rules: scratch.path)
+      let agent = try StandInAgent()
+      let untouched = try agent.file("untouched.txt")
+      let file = try agent.file("meanwhile.txt")
+      let from = now()
+      try scratch.write("agents/a.yaml", "agent: a\ntitle: A\nexecutables: 7\n")
+      service.process.signal(SIGHUP)
+      try eventually("no recorder answers") {
+        try #require(service.json("status") as? [String: Any])["recorder_pid"] == nil
+      }
+      try agent.run("read l < \(file)")
+      #expect(!service.process.hasEnded())
+      try scratch.write("agents/a.yaml", good)
+      _ = try service.recorder()
+      #expect(service.prove(file, from: from).status == 1)
+      #expect(service.prove(untouched, from: from).status == 0)
+      #expect(try gaps(service).isEmpty)
+    }
+
     @Test("a recorder killed while the disk is full: what was given up stays a gap, sessions go on")
     func killedWhileFull() throws {
       let directory = try ScratchDirectory(in: "/tmp")
