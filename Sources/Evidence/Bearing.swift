@@ -59,17 +59,21 @@ struct Bearing {
     func add(_ more: Answer) {
       if more.rawValue > answer.rawValue { answer = more }
     }
+    // An end whose moment may lie before the window, or an arrival whose moment may lie after it, makes what it ends or
+    // begins unsure.
+    var isUnsureAtStart = false, isUnsureAtEnd = false
     for turn in turns where !turn.isMove && turn.time.overlaps(window) {
-      // An end whose moment may lie before the window, or an arrival whose moment may lie after it, shows nothing sure.
       let isWithin = turn.isArrival ? turn.time.to <= window.to : turn.time.from >= window.from
+      if !isWithin, turn.isArrival { isUnsureAtEnd = true }
+      if !isWithin, !turn.isArrival { isUnsureAtStart = true }
       add(turn.isSure && isWithin ? .did : .mayHave)
     }
     let before = turns.filter { !$0.isMove && $0.time.to < window.from && $0.time.to >= taken ?? .distantPast }
-    if Self.last(before)?.isArrival == true { add(.did) }
+    if Self.last(before)?.isArrival == true { add(isUnsureAtStart ? .mayHave : .did) }
     if Self.last(before.filter(\.isSure))?.isArrival == true { add(.mayHave) }
     let after = turns.filter { $0.time.from > window.to }
-    if let first = Self.first(after), !first.isArrival { add(first.isSure ? .did : .mayHave) }
-    if let first = Self.first(after.filter(\.isSure)), !first.isArrival { add(.did) }
+    if let first = Self.first(after), !first.isArrival { add(first.isSure && !isUnsureAtEnd ? .did : .mayHave) }
+    if let first = Self.first(after.filter(\.isSure)), !first.isArrival { add(isUnsureAtEnd ? .mayHave : .did) }
     return answer
   }
 

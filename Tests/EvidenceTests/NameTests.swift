@@ -103,6 +103,12 @@ struct NameTests {
       #expect(verdict.outcome == .notProven)
       #expect(verdict.possible.count == 1)
     }
+    // Nor is it surer for being known from its beginning, or to its end.
+    let shelf = try Shelf()
+    try shelf.write(
+      .session(session(1)), renamed("/x", "/data/a.csv", at: 2), renamed("/data/a.csv", "/y", at: 8, to: 12),
+      access("/y", from: 40, to: 40), renamed("/y", "/data/a.csv", at: 88, to: 92), renamed("/data/a.csv", nil, at: 95))
+    #expect(try shelf.prove().outcome == .notProven)
   }
 
   @Test("a file that came to the name after the time does not count, though it bears it now or did since")
