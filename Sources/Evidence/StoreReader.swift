@@ -92,6 +92,11 @@ public struct AccessRow: Sendable, Hashable {
   /// Until when the file was held, mapped or open; in the distant future where no end is known. Nil where the access
   /// was over with its last event.
   public var heldUntil: Timestamp?
+
+  /// Whether it began before `moment` and what it opened or mapped was held then.
+  public func wasHeld(at moment: Timestamp) -> Bool {
+    access.time.from < moment && (heldUntil ?? .distantPast) > moment
+  }
 }
 
 /// A run of the service.

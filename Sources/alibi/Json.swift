@@ -39,7 +39,7 @@ struct JsonAccess: Encodable {
   var processClass: String?
   var count: UInt32
   var attribution: String
-  /// Whether the access was over before the time asked about, but for what was held.
+  /// Whether the access began before the time asked about and what it opened or mapped was held then.
   var held: Bool
   var heldUntil: String?
 
@@ -64,7 +64,7 @@ struct JsonAccess: Encodable {
     processClass = row.processClass?.rawValue
     count = access.count
     attribution = access.attribution.label
-    held = access.time.to < from
+    held = row.wasHeld(at: from)
     heldUntil = row.heldUntil == .distantFuture ? nil : row.heldUntil?.description
   }
 }

@@ -4,7 +4,7 @@ internal import Records
 
 /// Accesses as a table.
 enum AccessTable {
-  /// - Parameter from: what was over before, but for a hold, is said to be held.
+  /// - Parameter from: what began before and was held then is said to be held.
   static func text(_ rows: [AccessRow], limit: Int = .max, from: Timestamp = .distantPast) -> String {
     var table = Table(["RECORD", "TIME", "SESSION", "DEVELOPER", "PROCESS", "OPERATIONS", "SURE", "PATH"])
     for row in rows.prefix(limit) {
@@ -16,7 +16,7 @@ enum AccessTable {
         "\(row.id)", access.time.from.short, row.session ?? "-", row.developer ?? "-",
         "\(process)[\(row.pid.map(String.init) ?? "?")]",
         access.operations.labels.joined(separator: ",") + (access.count > 1 ? " ×\(access.count)" : "")
-          + (access.time.to < from ? " held" : ""),
+          + (row.wasHeld(at: from) ? " held" : ""),
         access.attribution.label, path,
       ])
     }

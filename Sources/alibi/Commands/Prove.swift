@@ -218,7 +218,7 @@ struct VerdictText {
     lines.append("  covered  \(seconds(verdict.covered.seconds)) of \(seconds(question.time.seconds)) s")
     divide(&lines)
     section("accesses", verdict.accesses, &lines)
-    if verdict.accesses.contains(where: { $0.access.time.to < question.time.from }) {
+    if verdict.accesses.contains(where: { $0.wasHeld(at: question.time.from) }) {
       lines.append("(held: mapped or open since before that time; a mapping raises nothing when it is used)")
     }
     section("accesses that could have been of that kind, or in that time", verdict.possible, &lines)

@@ -145,7 +145,7 @@ struct Answer: Codable {
     var exe: String?
     var pid: Int32?
     var attribution: String
-    /// Over before the time asked about, but for what was held.
+    /// Begun before the time asked about, and what was mapped or opened held then.
     var held: Bool?
 
     var span: Span? {
