@@ -60,7 +60,7 @@ let package = Package(
     .executableTarget(
       name: "alibi",
       dependencies: [
-        "LinuxKernel", "Decode", "Records", "Evidence",
+        "LinuxKernel", "Decode", "Records", "Evidence", "MerkleLog", "Certificates",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -96,7 +96,9 @@ let package = Package(
     .testTarget(name: "JournalTests", dependencies: ["Journal", "FuzzTargets"], swiftSettings: strict),
     .testTarget(name: "CaptureTests", dependencies: ["Capture", "Journal"], swiftSettings: strict),
     .testTarget(name: "MerkleLogTests", dependencies: ["MerkleLog"], swiftSettings: strict),
-    .testTarget(name: "CertificatesTests", dependencies: ["Certificates", "MerkleLog"], swiftSettings: strict),
+    .testTarget(
+      name: "CertificatesTests", dependencies: ["Certificates", "MerkleLog", "Records", "TestSupport", "alibi"],
+      swiftSettings: strict),
     .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Records"], swiftSettings: strict),
     .testTarget(
       name: "EvidenceTests",

@@ -17,7 +17,7 @@ struct ImportTests {
     "Evidence": ["Records"],
     "Monitor": ["LinuxKernel", "Decode", "Journal", "Records", "Rules", "Lineage", "Capture", "Evidence"],
     "alibid": ["Monitor"],
-    "alibi": ["LinuxKernel", "Decode", "Records", "Evidence"],
+    "alibi": ["LinuxKernel", "Decode", "Records", "Evidence", "MerkleLog", "Certificates"],
   ]
 
   /// Which libraries of others' each module may import.
