@@ -100,7 +100,9 @@ let package = Package(
     .testTarget(name: "JournalTests", dependencies: ["Journal", "FuzzTargets"], swiftSettings: strict),
     .testTarget(name: "CaptureTests", dependencies: ["Capture", "Journal"], swiftSettings: strict),
     .testTarget(name: "MerkleLogTests", dependencies: ["MerkleLog"], swiftSettings: strict),
-    .testTarget(name: "CertificatesTests", dependencies: ["Certificates", "MerkleLog"], swiftSettings: strict),
+    .testTarget(
+      name: "CertificatesTests", dependencies: ["Certificates", "MerkleLog", "Records", "TestSupport", "alibi"],
+      swiftSettings: strict),
     .testTarget(
       name: "SealingTests",
       dependencies: [

@@ -9,19 +9,23 @@ extension StoreReader {
   static func accesses(of source: inout EpochSource, _ db: Database, _ take: (EpochAccess) throws -> Void) throws {
     let last = try Int64.fetchOne(
       db, sql: "SELECT last_event FROM log_seals WHERE id = ?", arguments: [Int64(source.lastSeal)])
+    let before = try Int64.fetchOne(
+      db, sql: "SELECT last_event FROM log_seals WHERE id = ?", arguments: [Int64(source.firstSeal) - 1])
     let boots = try Boots(db)
     let sessions = try Families(db)
     let names = Names(source, db)
     var taken: Set<Taken> = []
     var untold: [Interval] = []
     let rows = try Row.fetchCursor(
-      db, sql: accessQuery + " WHERE \(touches) AND a.id <= ? ORDER BY a.id",
-      arguments: touching(source.time) + [last ?? 0])
+      db, sql: accessQuery + " WHERE (\(touches) OR a.id > ?) AND a.id <= ? ORDER BY a.id",
+      arguments: touching(source.time) + [before ?? 0, last ?? 0])
     while let raw = try rows.next() {
       let row = AccessRow(row: raw)
       let access = row.access
       let end = boots.end(of: row)
-      let isNow = access.time.overlaps(source.time)
+      // What is told of late belongs to an epoch that is closed: it is in this one, so that it is in one at all.
+      let isLate = row.id > before ?? 0 && access.time.to < source.time.from
+      let isNow = access.time.overlaps(source.time) || isLate
       let isHeld = access.time.to <= source.time.to && (end ?? .distantPast) >= source.time.from
       func does(_ kind: Operations.Kind) -> Bool {
         (isNow && access.operations.answer(kind) != .didNot)
