@@ -72,8 +72,6 @@ final class Vault {
 }
 
 extension LogRecord {
-  func value(_ key: String) -> Value? { kind.fields.firstIndex { $0.key == key }.map { values[$0] } }
-  func number(_ key: String) -> UInt64? { if case .number(let number)? = value(key) { number } else { nil } }
   func word(_ key: String) -> String? { if case .word(let word)? = value(key) { word } else { nil } }
 }
 
