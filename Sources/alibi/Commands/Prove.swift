@@ -6,6 +6,11 @@ internal import Records
 struct Prove: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answers whether agents accessed something: ACCESSED, NOT ACCESSED or NOT PROVEN.",
+    // The parser's own leaves the options out when they are many.
+    usage: """
+      alibi prove [--state <dir>] [--json] <target> --from <time> [--to <time>] [--session <session>] \
+      [--agent <name>] [--op <kind>] [--glob] [--absent-name] [--accept-hazard <kind> ...] [--out <dir>] [--allow-gaps]
+      """,
     discussion: """
       Exit status: 0 NOT ACCESSED, 1 ACCESSED, 2 NOT PROVEN; 64 usage, 65 evidence damaged, 66 no store, 74 I/O, \
       77 permission.

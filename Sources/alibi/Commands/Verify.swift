@@ -6,9 +6,10 @@ internal import Records
 
 struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Checks a certificate that nothing was accessed, offline and without the evidence store.",
+    abstract: "Checks a certificate that nothing was accessed, offline; or a whole store.",
     discussion: """
       The key must be the one you enrolled before the time in question, never one that came with the certificate.
+      With --full a whole store is checked instead: every commitment and root, every epoch, the log and its heads.
 
       Exit status: 0 ACCEPT, 1 REJECT, 2 ACCEPT WITH GAPS; 64 usage, 74 I/O.
       """)
@@ -53,26 +54,42 @@ struct Verify: ParsableCommand {
     var notes: [String]
   }
 
-  @Argument(help: "A bundle: its directory, or the certificate in it.") var file: String
+  @Argument(help: "A bundle: its directory, or the certificate in it.") var file: String?
 
   @Option(
     name: .long,
     help: ArgumentHelp("The log's verifier key, or a file with such keys. May be repeated.", valueName: "vkey|file"))
-  var key: [String]
+  var key: [String] = []
 
   @Option(name: .long, help: ArgumentHelp("What else you ask for: witnesses, lag, hazards.", valueName: "file"))
   var policy: String?
 
+  @Flag(name: .long, help: "Instead of a bundle, recompute a whole store from its rows.") var full = false
+
+  @Option(name: .long, help: ArgumentHelp("With --full: the directory of the evidence.", valueName: "dir"))
+  var state: String?
+
   @Flag(name: .long, help: "Print JSON.") var json = false
 
   func validate() throws {
+    guard !full else {
+      if file != nil || policy != nil {
+        throw ValidationError("--full is about a store: it takes no bundle, no policy")
+      }
+      return
+    }
+    if state != nil { throw ValidationError("--state is about a store: it needs --full") }
+    if file == nil { throw ValidationError("which bundle?") }
     if key.isEmpty { throw ValidationError("without --key nothing can be verified") }
   }
 
   func run() throws {
     let keys = try key.flatMap(Self.keys)
+    guard let path = self.file, !full else {
+      return try StoreCheck(state: state ?? "/var/lib/alibi", keys: keys, json: json).run()
+    }
     let file = try policy.map(Self.policy)
-    let bundle = try Bundle(at: self.file)
+    let bundle = try Bundle(at: path)
     let demands = VerificationPolicy(
       logKeys: keys, witnesses: file?.witnesses ?? [], quorum: file?.quorum ?? 0,
       now: UInt64(clamping: Timestamp.now.nanoseconds))
@@ -134,7 +151,7 @@ struct Verify: ParsableCommand {
   /// What nobody must overlook though it does not change the answer.
   private func notes(_ bundle: Bundle, _ findings: Findings) -> [String] {
     var notes: [String] = []
-    let directory = (try? Bundle.directory(of: file)) ?? "."
+    let directory = (try? Bundle.directory(of: file ?? ".")) ?? "."
     for part in [Bundle.Part.page, .notClaimed] {
       if let there = Bundle.optional(part, in: directory), bundle.bytes(of: part) != there {
         notes.append("\(part.rawValue) is not what this version writes for the certificate: do not rely on it")
