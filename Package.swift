@@ -42,12 +42,16 @@ let package = Package(
     .target(name: "Certificates", dependencies: ["MerkleLog"], swiftSettings: strict),
     .target(
       name: "Evidence",
-      dependencies: ["Records", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: ["Records", "MerkleLog", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
+    .target(
+      name: "Sealing", dependencies: ["LinuxKernel", "Records", "Evidence", "MerkleLog", "Certificates"],
       swiftSettings: strict),
     .target(
       name: "Monitor",
       dependencies: [
-        "LinuxKernel", "Decode", "Journal", "Records", "Rules", "Lineage", "Capture", "Evidence",
+        "LinuxKernel", "Decode", "Journal", "Records", "Rules", "Lineage", "Capture", "Evidence", "MerkleLog",
+        "Sealing",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -60,7 +64,7 @@ let package = Package(
     .executableTarget(
       name: "alibi",
       dependencies: [
-        "LinuxKernel", "Decode", "Records", "Evidence",
+        "LinuxKernel", "Decode", "Records", "Evidence", "MerkleLog", "Certificates", "Sealing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -96,7 +100,15 @@ let package = Package(
     .testTarget(name: "JournalTests", dependencies: ["Journal", "FuzzTargets"], swiftSettings: strict),
     .testTarget(name: "CaptureTests", dependencies: ["Capture", "Journal"], swiftSettings: strict),
     .testTarget(name: "MerkleLogTests", dependencies: ["MerkleLog"], swiftSettings: strict),
-    .testTarget(name: "CertificatesTests", dependencies: ["Certificates", "MerkleLog"], swiftSettings: strict),
+    .testTarget(
+      name: "CertificatesTests", dependencies: ["Certificates", "MerkleLog", "Records", "TestSupport", "alibi"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SealingTests",
+      dependencies: [
+        "Sealing", "Evidence", "Records", "MerkleLog", "Certificates", "LinuxKernel",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ], swiftSettings: strict),
     .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Records"], swiftSettings: strict),
     .testTarget(
       name: "EvidenceTests",

@@ -151,7 +151,8 @@ public struct CertificateText: Sendable, Hashable {
       }
   }
 
-  static func seconds(_ nanoseconds: UInt64) -> String {
+  /// Seconds with nine digits behind the point, as the certificate has them.
+  public static func seconds(_ nanoseconds: UInt64) -> String {
     let fraction = String(nanoseconds % 1_000_000_000)
     return "\(nanoseconds / 1_000_000_000)." + String(repeating: "0", count: 9 - fraction.count) + fraction
   }

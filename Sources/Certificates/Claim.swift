@@ -10,7 +10,7 @@ public enum Claim: String, Sendable, CaseIterable {
   case noExec = "no-exec"
 
   /// What is appended to the scope's name in the index.
-  var suffix: String {
+  public var suffix: String {
     switch self {
     case .noAccess: ""
     case .noWrite: "/write"

@@ -130,6 +130,7 @@ enum Schema {
           CREATE INDEX accesses_raw ON accesses(t0) WHERE operations & 65536 <> 0;
           """)
     }
+    registerEvidence(&migrator)
     return migrator
   }
 }

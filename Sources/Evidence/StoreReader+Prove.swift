@@ -233,7 +233,7 @@ extension StoreReader {
   }
 
   /// Somebody whom the rules do not know wrote an agent's files: there may have been sessions nobody counted.
-  private static func rottenRules(_ question: ProofQuestion, _ db: Database) throws -> [Verdict.Hazard] {
+  static func rottenRules(_ question: ProofQuestion, _ db: Database) throws -> [Verdict.Hazard] {
     try Row.fetchAll(
       db, sql: "SELECT * FROM incidents WHERE kind = 'agent-outside-sessions' AND time BETWEEN ? AND ? LIMIT 20",
       arguments: [question.time.from.nanoseconds, question.time.to.nanoseconds]

@@ -204,7 +204,7 @@ extension StoreReader {
   public func conversations(of session: Int64) throws(StoreError) -> [ConversationLabel] {
     try read { db in
       try Row.fetchAll(
-        db, sql: "SELECT * FROM conversations WHERE session = ? ORDER BY since", arguments: [session]
+        db, sql: "SELECT * FROM conversations WHERE session = ? ORDER BY since, id", arguments: [session]
       ).map {
         ConversationLabel(
           session: session, conversation: $0["conversation"], from: $0.time("since") ?? .distantPast)
@@ -294,8 +294,8 @@ extension StoreReader {
     SELECT a.*, q.released, s.ended AS session_ended, f.path, f.name, f.file_system, f.inode, f.generation, f.subvolume, s.key AS session_key, s.agent, \
     s.uid, s.login_uid, s.user_name, s.terminal, s.working_directory, s.project, p.executable, p.pid, p.class, \
     (SELECT c.conversation FROM conversations c WHERE c.session = a.session AND c.since <= a.t1 \
-    ORDER BY c.since DESC LIMIT 1) AS conversation, \
-    (SELECT c.conversation FROM conversations c WHERE c.session = a.session ORDER BY c.since LIMIT 1) AS first \
+    ORDER BY c.since DESC, c.id DESC LIMIT 1) AS conversation, \
+    (SELECT c.conversation FROM conversations c WHERE c.session = a.session ORDER BY c.since, c.id LIMIT 1) AS first \
     FROM accesses a JOIN files f ON f.id = a.file \(holders)
     """
 }

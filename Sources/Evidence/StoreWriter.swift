@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// The one writer of a store.
 public final class StoreWriter: Sendable {
-  private let queue: DatabaseQueue
+  let queue: DatabaseQueue
   /// The number of the run.
   public let run: Int64
   /// Numbers of files that this writer has committed.
@@ -70,11 +70,7 @@ public final class StoreWriter: Sendable {
     do {
       queue = try Self.open(directory)
       self.run = try queue.write { db in
-        try db.execute(
-          sql: """
-            UPDATE sessions SET ended = coalesce((SELECT max(covered_to) FROM runs WHERE runs.boot_id = \
-            sessions.boot_id), started) WHERE ended IS NULL AND boot_id <> ?
-            """, arguments: [run.bootID])
+        try Self.endSessions(notOf: run.bootID, db)
         try db.execute(
           sql: """
             INSERT INTO runs (boot_id, host, kernel, version, rules_digest, pid, run_directory, started, \
@@ -187,7 +183,11 @@ public final class StoreWriter: Sendable {
 
   /// Writes findings, the coverage that vouches for them and how far in the journal they reach in one transaction:
   /// losing one loses the others.
-  public func commit(_ findings: [Finding], covered: Interval?, journalOffset: UInt64 = 0) throws(StoreError) {
+  ///
+  /// - Parameter scribe: where the transaction is to be sealed: makes the texts of the log's records.
+  public func commit(
+    _ findings: [Finding], covered: Interval?, journalOffset: UInt64 = 0, sealing scribe: (any SealScribe)? = nil
+  ) throws(StoreError) {
     do {
       try queue.write { db in
         for finding in findings { try write(finding, db) }
@@ -199,6 +199,7 @@ public final class StoreWriter: Sendable {
             sql: "UPDATE runs SET covered_from = coalesce(covered_from, ?), covered_to = ? WHERE id = ?",
             arguments: [covered.from.nanoseconds, covered.to.nanoseconds, run])
         }
+        if let scribe { try seal(with: scribe, db) }
       }
     } catch {
       // What was rolled back has no numbers.
@@ -232,16 +233,13 @@ public final class StoreWriter: Sendable {
     switch finding {
     case .session(let session): try write(session, db)
     case .sessionEnded(let id, let time):
-      try db.execute(
-        literal: "UPDATE sessions SET ended = \(time.nanoseconds) WHERE id = \(id)")
-      try db.execute(
-        literal: "UPDATE processes SET ended = \(time.nanoseconds) WHERE session = \(id) AND ended IS NULL")
+      try change(.sessionEnded, to: time.nanoseconds, where: "id = ?", [id], db)
+      try change(.processEnded, to: time.nanoseconds, where: "session = ? AND ended IS NULL", [id], db)
     case .digest(let session, let digest):
-      try db.execute(
-        sql: "UPDATE sessions SET executable_digest = ? WHERE id = ?", arguments: [Blob(digest), session])
+      try change(.sessionDigest, to: Blob(digest), where: "id = ?", [session], db)
     case .conversation(let label):
       try db.execute(
-        sql: "INSERT OR REPLACE INTO conversations (session, conversation, since) VALUES (?, ?, ?)",
+        sql: "INSERT OR IGNORE INTO conversations (session, conversation, since) VALUES (?, ?, ?)",
         arguments: [label.session, label.conversation, label.from.nanoseconds])
     case .process(let process):
       try db.cachedStatement(
@@ -254,12 +252,8 @@ public final class StoreWriter: Sendable {
         process.key.provenance.rawValue, process.parent, Blob(process.executable.bytes),
         process.processClass.rawValue, process.started.nanoseconds, process.space,
       ])
-    case .processEnded(let id, let time):
-      try db.cachedStatement(sql: "UPDATE processes SET ended = ? WHERE id = ?")
-        .execute(arguments: [time.nanoseconds, id])
-    case .released(let space, let time):
-      try db.cachedStatement(sql: "UPDATE processes SET released = ? WHERE id = ?")
-        .execute(arguments: [time.nanoseconds, space])
+    case .processEnded(let id, let time): try change(.processEnded, to: time.nanoseconds, where: "id = ?", [id], db)
+    case .released(let space, let time): try change(.released, to: time.nanoseconds, where: "id = ?", [space], db)
     case .closed(let session, let identity, let time): try close(identity, in: session, at: time, db)
     case .access(let access): try write(access, db)
     case .name(let change): try write(change, db)
@@ -337,15 +331,13 @@ public final class StoreWriter: Sendable {
 
   /// Ends what the session's accesses of a file had been holding open.
   private func close(_ identity: FileIdentity, in session: Int64, at time: Timestamp, _ db: Database) throws {
-    try db.cachedStatement(
-      sql: """
-        UPDATE accesses SET closed = ? WHERE session = ? AND closed IS NULL AND operations & ? = ? AND file IN \
-        (SELECT id FROM files WHERE file_system = ? AND inode = ? AND generation = ? AND subvolume = ?)
-        """
-    ).execute(
-      arguments: [
-        time.nanoseconds, session, Operations.qualifiers.union(.open).rawValue, Operations.open.rawValue,
-      ] + identity.arguments)
+    let condition = """
+      session = ? AND closed IS NULL AND operations & ? = ? AND file IN \
+      (SELECT id FROM files WHERE file_system = ? AND inode = ? AND generation = ? AND subvolume = ?)
+      """
+    try change(
+      .accessClosed, to: time.nanoseconds, where: condition,
+      [session, Operations.qualifiers.union(.open).rawValue, Operations.open.rawValue] + identity.arguments, db)
   }
 
   /// The number of a file under a name, new or not.

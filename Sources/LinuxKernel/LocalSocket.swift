@@ -27,6 +27,14 @@ public enum LocalSocket {
     _ = unsafe setsockopt(socket.raw, SOL_SOCKET, SO_SNDTIMEO, &span, size)
   }
 
+  /// Whose process is at the other end, SO_PEERCRED; nil where that cannot be told.
+  public static func peerUser(_ socket: borrowing OwnedDescriptor) -> UInt32? {
+    // struct ucred, which the C library shows to nobody without _GNU_SOURCE: pid, uid, gid.
+    var peer: [UInt32] = [0, .max, .max]
+    var size = socklen_t(3 * MemoryLayout<UInt32>.size)
+    return unsafe getsockopt(socket.raw, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer[1] : nil
+  }
+
   /// Sends all the bytes; a peer that is gone is EPIPE, not a signal.
   public static func send(_ socket: borrowing OwnedDescriptor, _ bytes: [UInt8]) throws(Errno) {
     var rest = bytes[...]

@@ -5,15 +5,15 @@
 /// C     = HMAC(opening[16], "alibi.v1/c\0" ‖ u8 kind ‖ u64 id ‖ u32|value| ‖ value)
 /// entry = "alibi.v1/entry\0" ‖ u8 kind ‖ u64 id ‖ C
 /// event = "alibi.v1/event\0" ‖ u64 seq ‖ u64 t0 ‖ u64 t1 ‖ u32 ops ‖ u32 errno ‖ u32 count ‖ u64 process ‖ u64 file
-/// root  = MTH over the entries first used in this seal, by id, then its events, by seq
+/// root  = MTH over the entries first used in this seal, by id and then kind, then its events, by seq
 /// ```
 ///
 /// To erase an entry delete value and opening and keep C. The opening is random: derived from a kept key it would let
 /// a guess at the value be checked.
 public struct EntryCommitment: Sendable, Hashable {
-  /// 1 person, 2 session, 3 process, 4 file, 5 conversation, 6 hazard.
+  /// What it is of; the store's numbers.
   public let kind: UInt8
-  /// Never used again for another entry.
+  /// Never used again for another entry of the kind.
   public let id: UInt64
   /// What stays after an erasure.
   public let commitment: Hash
@@ -92,7 +92,7 @@ public struct CommittedEvent: Sendable, Hashable {
 public enum SealRoot {
   /// The root over a seal's entries and events, put into their order here.
   public static func root(entries: [EntryCommitment], events: [CommittedEvent]) -> Hash {
-    let first = entries.sorted { $0.id < $1.id }.map(\.encoded)
+    let first = entries.sorted { ($0.id, $0.kind) < ($1.id, $1.kind) }.map(\.encoded)
     let second = events.sorted { $0.sequence < $1.sequence }.map(\.encoded)
     return LogCheck.root(of: (first + second).map(Hash.leaf))
   }

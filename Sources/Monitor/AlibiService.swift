@@ -5,6 +5,7 @@ internal import Lineage
 internal import LinuxKernel
 public import Logging
 internal import Records
+internal import Sealing
 public import ServiceLifecycle
 
 /// Why the service cannot start: what is wrong, what to do, and the exit status.
@@ -26,6 +27,7 @@ public struct StartFailure: Error, Sendable, CustomStringConvertible {
 /// | capture | the kernel sources and the writing end of the journal |
 /// | recorder | the attribution, the reading end, and the store |
 /// | control | the socket and the watch on the rules |
+/// | epochs | nothing: closes an epoch when there is one to close, and ends |
 public struct AlibiService: Service {
   private let settings: Settings
   private let logger: Logger
@@ -76,6 +78,10 @@ public struct AlibiService: Service {
       throw StartFailure(
         description: "the kernel refuses to watch: \(error)",
         hint: "`alibi doctor` says which feature is missing", exitStatus: 71)
+    } catch let error as KeyError {
+      throw StartFailure(
+        description: "\(error)", hint: "put the keys back from where they are kept, or begin another state directory",
+        exitStatus: 74)
     } catch let error as StoreError {
       throw StartFailure(
         description: "\(error)", hint: "look at \(settings.stateDirectory)/alibi.sqlite and the disk it is on",
@@ -108,18 +114,21 @@ public struct AlibiService: Service {
         try OwnFiles.setGroup(settings.stateDirectory + "/alibi.sqlite" + suffix, group)
       }
     }
+    let seals = try SealRoom(
+      start.writer, state: settings.stateDirectory, bootID: bootID, isResumed: start.isResumed, logger: logger)
     let mailbox = try CaptureMailbox()
     let delivery = Delivery()
     let heart = try Heart(mailbox: mailbox, logger: logger)
     let recorder = try Recorder(
-      start, estate: estate, mailbox: mailbox, heart: heart, logger: logger, recordTo: settings.recordJournal)
+      start, estate: estate, mailbox: mailbox, heart: heart, seals: seals, logger: logger,
+      recordTo: settings.recordJournal)
     delivery.connect(recorder.wakeUp)
     let collector = try Collector(
       ring: estate.journal, sources: sources, options: settings.capture, mailbox: mailbox,
       nursery: heart.nurseryPid, bootID: bootID, host: Procfs.hostName, delivered: { delivery.signal() })
     let control = try ControlSocket(
-      path: settings.runDirectory + "/alibid.sock", recorder: recorder, rules: rules, life: life,
-      status: { Self.status(recorder, heart, rules, estate.journal) })
+      path: settings.runDirectory + "/alibid.sock", recorder: recorder, rules: rules, seals: seals, life: life,
+      status: { Self.status(recorder, heart, rules, seals, estate.journal) })
     if let group = UserNames.group("alibi") { try OwnFiles.setGroup(settings.runDirectory + "/alibid.sock", group) }
     let parts = Parts(
       lock: LockFile(adopting: lock), sources: sources, mailbox: mailbox, heart: heart, recorder: recorder,
@@ -132,7 +141,8 @@ public struct AlibiService: Service {
   }
 
   private static func status(
-    _ recorder: Recorder, _ heart: Heart, _ rules: RulesWatch, _ ring: JournalRing
+    _ recorder: Recorder, _ heart: Heart, _ rules: RulesWatch, _ seals: SealRoom,
+    _ ring: JournalRing
   ) -> String {
     let (committed, sessions, failure, lost) = recorder.shared.withLock {
       ($0.committedTo, $0.openSessions, $0.failure, $0.lostSince)
@@ -146,7 +156,7 @@ public struct AlibiService: Service {
       "{\"pid\":\(Procfs.parentPid),\"recorder_pid\":\(Procfs.ownPid),\"committed_to\":\(committed.map { "\($0.nanoseconds)" } ?? "null"),"
       + "\"open_sessions\":\(sessions),\"journal_used\":\(ring.head - ring.tail),"
       + "\"journal_capacity\":\(ring.capacity),\"rules_problem\":\(text(rules.problem)),"
-      + "\"canary_problem\":\(text(heart.problem)),\"store_problem\":\(text(failure)),\"lost_since\":\(lost.map { "\($0.nanoseconds)" } ?? "null")}"
+      + "\"canary_problem\":\(text(heart.problem)),\"seal_problem\":\(text(seals.problem)),\"store_problem\":\(text(failure)),\"lost_since\":\(lost.map { "\($0.nanoseconds)" } ?? "null")}"
   }
 }
 

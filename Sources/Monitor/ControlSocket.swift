@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// Answers the commands: how the service is, and "make sure that everything up to now is in the store".
 ///
-/// One line asks, one line of JSON answers. Asking changes nothing, so whoever may connect may ask.
+/// One line asks, one line of JSON answers. Asking changes nothing, so whoever may connect may ask; what adds to the log
+/// (`epoch`, `cert`) is for root alone.
 final class ControlSocket: Sendable {
   private let listener: OwnedDescriptor
   private let path: String
@@ -14,15 +15,17 @@ final class ControlSocket: Sendable {
   private let life: OwnedDescriptor
   private let rules: RulesWatch
   private let recorder: Recorder
+  private let seals: SealRoom
   private let status: @Sendable () -> String
 
   init(
-    path: String, recorder: Recorder, rules: RulesWatch, life: consuming OwnedDescriptor,
+    path: String, recorder: Recorder, rules: RulesWatch, seals: SealRoom, life: consuming OwnedDescriptor,
     status: @escaping @Sendable () -> String
   ) throws(Errno) {
     self.path = path
     self.life = life
     self.recorder = recorder
+    self.seals = seals
     self.rules = rules
     self.status = status
     listener = try LocalSocket.listen(path, mode: 0o660)
@@ -59,7 +62,9 @@ final class ControlSocket: Sendable {
   private func serve(_ client: consuming OwnedDescriptor) {
     LocalSocket.setTimeout(client, seconds: 2)
     guard let line = try? LocalSocket.receiveLine(client, limit: 256) else { return }
-    switch String(decoding: line, as: UTF8.self) {
+    let isRoot = LocalSocket.peerUser(client) == 0
+    let words = String(decoding: line, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
+    switch words.first.map(String.init) {
     case "status": try? LocalSocket.send(client, Array((status() + "\n").utf8))
     case "barrier":
       // Answered from the recorder's thread, so that nobody else has to wait meanwhile.
@@ -70,6 +75,21 @@ final class ControlSocket: Sendable {
         let text = reached.map { "{\"committed_to\":\($0.nanoseconds)}\n" } ?? "{\"committed_to\":null}\n"
         try? LocalSocket.send(client, Array(text.utf8))
       }
+    case "epoch" where isRoot:
+      // Up to now: canaries, a seal, and then the index, on a thread of its own.
+      let box = Box(Mutex<OwnedDescriptor?>(client))
+      let seals = seals
+      recorder.barrier(sealing: true) { reached in
+        @Sendable func answer(_ text: String) {
+          guard let client = box.value.withLock({ $0.take() }) else { return }
+          try? LocalSocket.send(client, Array((text + "\n").utf8))
+        }
+        guard reached != nil else { return answer("{\"epoch\":null}") }
+        seals.closeEpoch { closed in answer("{\"epoch\":\(closed.map { "\($0)" } ?? "null")}") }
+      }
+    case "cert" where isRoot && words.count == 3:
+      let isDone = seals.noteCertificate(String(words[1]), evidence: String(words[2]))
+      try? LocalSocket.send(client, Array("{\"recorded\":\(isDone)}\n".utf8))
     default: try? LocalSocket.send(client, Array("{\"error\":\"unknown request\"}\n".utf8))
     }
   }

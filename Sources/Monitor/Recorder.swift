@@ -1,5 +1,4 @@
 internal import Capture
-internal import Crypto
 internal import Evidence
 internal import Journal
 internal import Lineage
@@ -18,6 +17,7 @@ final class Recorder: @unchecked Sendable {
   private let heart: Heart
   private let writer: StoreWriter
   private let logger: Logger
+  private let seals: SealRoom
   private var engine: Engine
   private var oracle: SystemOracle
   private var at: UInt64
@@ -32,6 +32,10 @@ final class Recorder: @unchecked Sendable {
   private var reached: [UInt64] = []
   private var failures = 0
   private var isSnapshotTooLarge = false
+  /// Whether the next transaction is to be sealed.
+  private var isSealDue = false
+  /// Accesses that were found since the last seal.
+  private var unsealed = 0
   private var recording: JournalFile?
 
   /// Shared: what others may ask at any time.
@@ -48,7 +52,7 @@ final class Recorder: @unchecked Sendable {
     var failure: String?
     /// From when on records were given up because the store takes none; nil while none is missing.
     var lostSince: Timestamp?
-    var waiting: [(number: UInt64, done: @Sendable (Timestamp?) -> Void)] = []
+    var waiting: [(number: UInt64, isSealing: Bool, done: @Sendable (Timestamp?) -> Void)] = []
     /// Never a number that a recorder before this one gave.
     var nextBarrier = Clock.monotonic.now
     var rules: AgentRules?
@@ -58,14 +62,17 @@ final class Recorder: @unchecked Sendable {
   private static let idleCommitInterval: UInt64 = 10_000_000_000
   /// Doubled with each failure, to eight times.
   private static let retryInterval: UInt64 = 1_000_000_000
+  /// As many accesses as a seal holds, more or less.
+  private static let sealBound = 65_536
 
   init(
-    _ start: Estate.Start, estate: Estate, mailbox: CaptureMailbox, heart: Heart, logger: Logger,
+    _ start: Estate.Start, estate: Estate, mailbox: CaptureMailbox, heart: Heart, seals: SealRoom, logger: Logger,
     recordTo path: String?
   ) throws(Errno) {
     self.estate = estate
     self.mailbox = mailbox
     self.heart = heart
+    self.seals = seals
     self.logger = logger
     writer = start.writer
     engine = start.engine
@@ -95,12 +102,13 @@ final class Recorder: @unchecked Sendable {
 
   private var ring: JournalRing { estate.journal }
 
-  /// Asks for everything up to now to be committed; `done` gets the moment up to which it is.
-  func barrier(_ done: @escaping @Sendable (Timestamp?) -> Void) {
+  /// Asks for everything up to now to be committed, and sealed where that is wanted; `done` gets the moment up to
+  /// which it is.
+  func barrier(sealing: Bool = false, _ done: @escaping @Sendable (Timestamp?) -> Void) {
     let number = shared.withLock { shared in
       let number = shared.nextBarrier
       shared.nextBarrier += 1
-      shared.waiting.append((number, done))
+      shared.waiting.append((number, sealing, done))
       return number
     }
     heart.barrier(number)
@@ -116,11 +124,17 @@ final class Recorder: @unchecked Sendable {
     try? poller.add(wakeUp.descriptor.raw, tag: 1)
     while true {
       let isStopping = shared.withLock { $0.isStopping }
-      if let rules = shared.withLock({ $0.rules.take() }) { engine.adopt(rules) }
+      if let rules = shared.withLock({ $0.rules.take() }) {
+        engine.adopt(rules)
+        isSealDue = true
+      }
       drain()
       forgetMounts()
       collectDigests()
-      if isStopping { nextAttempt = 0 }
+      if isStopping {
+        nextAttempt = 0
+        isSealDue = true
+      }
       commitIfDue(now: isStopping)
       if isStopping { break }
       _ = try? poller.wait(milliseconds: 250)
@@ -150,6 +164,7 @@ final class Recorder: @unchecked Sendable {
             Gap(
               time: Interval(from: covered?.to ?? now, to: now), source: "journal", reason: "\(error)",
               fileSystem: nil)))
+        isSealDue = true
       }
       at = end
       let isPressing = backlog.findings.count > 20_000 || at - ring.tail > UInt64(ring.capacity / 8)
@@ -160,6 +175,7 @@ final class Recorder: @unchecked Sendable {
 
   private func take(_ outcome: Engine.Outcome) {
     backlog.append(contentsOf: outcome.findings)
+    noteSealing(outcome.findings)
     if let more = outcome.covered {
       covered = Interval(from: covered?.from ?? more.from, to: more.to)
     }
@@ -207,8 +223,16 @@ final class Recorder: @unchecked Sendable {
     do {
       let reason = "the store refused records until they did not fit in memory any more"
       keepSnapshot()
-      try writer.commit(backlog.transaction(reason: reason), covered: covered, journalOffset: at)
+      let isSealing = isSealDue || unsealed >= Self.sealBound || backlog.lost != nil || isSealAwaited
+      try writer.commit(
+        backlog.transaction(reason: reason), covered: covered, journalOffset: at,
+        sealing: isSealing ? seals.sealer : nil)
       kept = at
+      if isSealing {
+        isSealDue = false
+        unsealed = 0
+        seals.committed(writer, to: covered?.to)
+      }
       backlog.clear()
       ring.release(upTo: at)
       let to = covered?.to
@@ -230,6 +254,22 @@ final class Recorder: @unchecked Sendable {
     } catch {
       failed(error)
     }
+  }
+
+  /// What must be sealed at once: the sensor's minute is over, or it may not be what it was.
+  private func noteSealing(_ findings: [Finding]) {
+    for finding in findings {
+      switch finding {
+      case .seal, .gap, .privileged: isSealDue = true
+      case .access: unsealed += 1
+      default: continue
+      }
+    }
+  }
+
+  /// Whether somebody whose barrier has been reached waits for a seal.
+  private var isSealAwaited: Bool {
+    shared.withLock { shared in shared.waiting.contains { $0.isSealing && reached.contains($0.number) } }
   }
 
   /// Puts what is known now where a successor finds it.
@@ -263,83 +303,5 @@ final class Recorder: @unchecked Sendable {
     keepSnapshot()
     kept = at
     ring.release(upTo: at)
-  }
-}
-
-/// Computes SHA-256 of executables on a thread of its own: a few hundred megabytes each.
-private final class Digester: Sendable {
-  private struct State {
-    var waiting: [Session] = []
-    var done: [(Int64, [UInt8])] = []
-    var known: [FileIdentity: [UInt8]] = [:]
-    var isRunning = false
-    var isStopping = false
-  }
-
-  private let state = Mutex(State())
-
-  func digest(_ session: Session) {
-    let start = state.withLock { state in
-      if let identity = session.executableIdentity, let known = state.known[identity] {
-        state.done.append((session.id, known))
-        return false
-      }
-      state.waiting.append(session)
-      defer { state.isRunning = true }
-      return !state.isRunning
-    }
-    // The thread ends when nothing waits; it is not joined, because it holds nothing but this object.
-    if start { _ = try? KernelThread(name: "digest") { self.work() } }
-  }
-
-  func take() -> [(Int64, [UInt8])] {
-    state.withLock { state in
-      defer { state.done.removeAll() }
-      return state.done
-    }
-  }
-
-  func stop() {
-    state.withLock { $0.isStopping = true }
-  }
-
-  private func work() {
-    while true {
-      let next = state.withLock { state -> Session? in
-        if state.isStopping || state.waiting.isEmpty {
-          state.isRunning = false
-          return nil
-        }
-        return state.waiting.removeFirst()
-      }
-      guard let session = next else { return }
-      if let known = session.executableIdentity.flatMap({ identity in state.withLock { $0.known[identity] } }) {
-        state.withLock { $0.done.append((session.id, known)) }
-      } else if let digest = Self.sha256(session) {
-        state.withLock { state in
-          state.done.append((session.id, digest))
-          if let identity = session.executableIdentity { state.known[identity] = digest }
-        }
-      }
-    }
-  }
-
-  /// Through /proc/PID/exe where the process still runs the file, else by path: an update may have replaced it.
-  private static func sha256(_ session: Session) -> [UInt8]? {
-    let link = "/proc/\(session.root.pid)/exe"
-    let isSame = (try? Procfs.link(session.root.pid, "exe")) == session.executable.bytes
-    guard
-      let file = isSame
-        ? try? OwnedDescriptor.open(link, .readOnly)
-        : try? OwnedDescriptor.open(bytes: session.executable.bytes, .readOnly)
-    else { return nil }
-    var hash = SHA256()
-    return unsafe withUnsafeTemporaryAllocation(byteCount: 1 << 20, alignment: 16) { buffer in
-      while true {
-        guard let count = try? unsafe file.read(into: buffer) else { return nil }
-        if count == 0 { return Array(hash.finalize()) }
-        unsafe hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      }
-    }
   }
 }

@@ -11,7 +11,9 @@ struct Alibi: ParsableCommand {
     abstract: "Tells what AI agent sessions did with files on this host, and proves what they did not.",
     version: "0.1.0",
     subcommands: [
-      Status.self, Sessions.self, Timeline.self, Accesses.self, Trace.self, Prove.self, Coverage.self, Doctor.self,
+      Status.self, Sessions.self, Timeline.self, Accesses.self, Trace.self, Prove.self, Verify.self, Key.self,
+      Coverage.self,
+      Doctor.self,
     ])
 
   /// Parses, runs, and turns every failure into one line, a hint and an exit status.

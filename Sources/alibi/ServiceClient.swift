@@ -15,6 +15,7 @@ struct ServiceClient {
     var journal_capacity: UInt64
     var rules_problem: String?
     var canary_problem: String?
+    var seal_problem: String?
     var store_problem: String?
     var lost_since: Int64?
   }
@@ -38,11 +39,27 @@ struct ServiceClient {
     (try ask("barrier") as Barrier?)?.committed_to.map { Timestamp(nanoseconds: $0) }
   }
 
-  private func ask<Answer: Decodable>(_ request: String) throws(Failure) -> Answer? {
+  /// Has everything up to now sealed, and the epoch closed; its number, nil when no service runs or it cannot.
+  func closeEpoch() throws(Failure) -> UInt64? { (try ask("epoch", seconds: 600) as Epoch?)?.epoch }
+
+  /// Has a certificate noted in the log.
+  func note(certificate: String, evidence: String) throws(Failure) -> Bool {
+    (try ask("cert \(certificate) \(evidence)") as Noted?)?.recorded ?? false
+  }
+
+  private struct Epoch: Decodable {
+    var epoch: UInt64?
+  }
+
+  private struct Noted: Decodable {
+    var recorded: Bool
+  }
+
+  private func ask<Answer: Decodable>(_ request: String, seconds: Int = 15) throws(Failure) -> Answer? {
     let answer: [UInt8]
     do throws(Errno) {
       let socket = try LocalSocket.connect(path)
-      LocalSocket.setTimeout(socket, seconds: 15)
+      LocalSocket.setTimeout(socket, seconds: seconds)
       try LocalSocket.send(socket, Array((request + "\n").utf8))
       answer = try LocalSocket.receiveLine(socket, limit: 65_536)
     } catch {

@@ -6,9 +6,17 @@ internal import Records
 struct Prove: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answers whether agents accessed something: ACCESSED, NOT ACCESSED or NOT PROVEN.",
+    // The parser's own leaves the options out when they are many.
+    usage: """
+      alibi prove [--state <dir>] [--json] <target> --from <time> [--to <time>] [--session <session>] \
+      [--agent <name>] [--op <kind>] [--glob] [--absent-name] [--accept-hazard <kind> ...] [--out <dir>] [--allow-gaps]
+      """,
     discussion: """
       Exit status: 0 NOT ACCESSED, 1 ACCESSED, 2 NOT PROVEN; 64 usage, 65 evidence damaged, 66 no store, 74 I/O, \
       77 permission.
+
+      With --out the answer is also certified: the service seals everything up to now, and what it sealed must show the
+      same. Needs root, whose key signs. What has gaps gets a certificate only with --allow-gaps.
       """)
 
   @OptionGroup var common: Common
@@ -46,12 +54,20 @@ struct Prove: ParsableCommand {
       "Accept hazards of this kind, and say so in the answer: \(Self.acceptable). May be repeated.", valueName: "kind"))
   var acceptHazard: [String] = []
 
+  @Option(
+    name: .long, help: ArgumentHelp("Write a certificate of NOT ACCESSED to this new directory.", valueName: "dir"))
+  var out: String?
+
+  @Flag(name: .long, help: "With --out: certify although there are gaps; the certificate lists them.")
+  var allowGaps = false
+
   private static let acceptable = Verdict.AcceptableHazard.allCases.map(\.rawValue).joined(separator: ", ")
 
   func validate() throws {
     if session != nil, agent != nil {
       throw ValidationError("--session and --agent exclude each other")
     }
+    if allowGaps, out == nil { throw ValidationError("--allow-gaps is about certificates: it needs --out") }
   }
 
   func run() throws {
@@ -74,7 +90,11 @@ struct Prove: ParsableCommand {
     if let agent { question.scope = .agent(agent) }
     if let session { question.scope = .session(session) }
     try checkScope(store, question)
+    let certification = try out.map { try Certification(store, question, state: common.state, out: $0) }
+    // Sealed first and asked then: the answer and the certificate are of the same records.
+    try certification?.seal()
     let verdict = try store.prove(question)
+    try certification?.certify(verdict, allowGaps: allowGaps)
     if common.json {
       try Output.json(JsonVerdict(verdict, question))
     } else {
@@ -132,67 +152,6 @@ struct Prove: ParsableCommand {
     throw Failure.usage(
       "not one such session is known: \(question.scope.text)",
       hint: "`alibi sessions` lists them; without --session and --agent the question is about all")
-  }
-}
-
-struct JsonVerdict: Encodable {
-  struct Hazard: Encodable {
-    var kind: String
-    var detail: String
-    var from: String?
-    var to: String?
-    var accepted: Bool
-  }
-
-  var verdict: String
-  var target: String
-  var from: String
-  var to: String
-  var scope: String
-  var op: String
-  var coveredSeconds: Double
-  var proven: [[String]]
-  var accessed: [[String]]
-  var notProven: [[String]]
-  var sessions: [String]
-  var accesses: [JsonAccess]
-  var possible: [JsonAccess]
-  var unattributed: [JsonAccess]
-  var gaps: [JsonGap]
-  var hazards: [Hazard]
-  var accepted: [String]
-  var names: [String]
-  var targetKnown: Bool
-  var limits: [String]
-
-  init(_ verdict: Verdict, _ question: ProofQuestion) {
-    self.verdict = verdict.outcome.rawValue
-    target = question.target.text
-    from = question.time.from.description
-    to = question.time.to.description
-    scope = question.scope.text
-    op = question.kind.rawValue
-    coveredSeconds = verdict.covered.seconds
-    func parts(_ set: IntervalSet) -> [[String]] {
-      set.intervals.map { [$0.from.description, $0.to.description] }
-    }
-    proven = parts(verdict.division.proven)
-    accessed = parts(verdict.division.accessed)
-    notProven = parts(verdict.division.notProven)
-    sessions = verdict.sessions.map(\.key)
-    accesses = verdict.accesses.map { JsonAccess($0, from: question.time.from) }
-    possible = verdict.possible.map { JsonAccess($0, from: question.time.from) }
-    unattributed = verdict.unattributed.map { JsonAccess($0, from: question.time.from) }
-    gaps = verdict.gaps.map(JsonGap.init)
-    hazards = verdict.hazards.map {
-      Hazard(
-        kind: $0.kind, detail: $0.detail, from: $0.time?.from.description, to: $0.time?.to.description,
-        accepted: $0.isAccepted)
-    }
-    accepted = question.accepted.map(\.rawValue).sorted()
-    names = verdict.names
-    targetKnown = verdict.targetIsKnown
-    limits = Verdict.limits
   }
 }
 

@@ -1,0 +1,201 @@
+internal import Certificates
+public import Evidence
+public import MerkleLog
+internal import Records
+
+/// What a store is worth: everything in it recomputed, down to each value.
+public struct FullVerification: Sendable {
+  /// What is not as it was sealed; empty for a sound store.
+  public private(set) var flaws: [Flaw] = []
+  /// How many records the log has.
+  public private(set) var records = 0
+  /// How many seals.
+  public private(set) var seals = 0
+  /// How many entries they hold.
+  public private(set) var entries: UInt64 = 0
+  /// How many events.
+  public private(set) var events: UInt64 = 0
+  /// How many epochs.
+  public private(set) var epochs = 0
+  /// How many values were erased.
+  public private(set) var erased = 0
+  /// How many rows came after the last seal.
+  public private(set) var unsealed = 0
+
+  private var texts: [LogRecord] = []
+
+  /// Goes over a store.
+  ///
+  /// - Parameter pinned: the key that the auditor has of this log; nil to believe the log's own, which shows only that
+  ///   the store is of one piece.
+  public init(_ store: StoreReader, pinned: VerifierKey?) throws {
+    let audit = try store.audit()
+    let kept = try store.records()
+    flaws = audit.flaws
+    records = kept.count
+    erased = audit.erased
+    unsealed = audit.unsealed
+    try readLog(kept, audit, pinned)
+    check(audit.seals)
+    try checkEpochs(store)
+  }
+
+  // MARK: - The log
+
+  private mutating func readLog(_ kept: [KeptRecord], _ audit: StoreAudit, _ pinned: VerifierKey?) throws {
+    var log = try Log(MemoryHashStore())
+    for (index, record) in kept.enumerated() {
+      if record.index != UInt64(index) {
+        flaws.append(Flaw("log record \(index)", "is missing"))
+        return
+      }
+      guard let text = LogRecord(record.text), text.kind.rawValue == record.kind else {
+        flaws.append(Flaw("log record \(index)", "is malformed, or of another type"))
+        return
+      }
+      texts.append(text)
+      try log.append(record: record.text)
+    }
+    guard let genesis = texts.first.flatMap(GenesisRecord.init),
+      !texts.dropFirst().contains(where: { $0.kind == .genesis })
+    else {
+      flaws.append(Flaw("log record 0", "is no GENESIS, or not the only one"))
+      return
+    }
+    if let pinned, pinned != genesis.logKey { flaws.append(Flaw("log record 0", "is of another key than yours")) }
+    for number in 0..<max(UInt64(audit.hashes.count), log.store.count) {
+      let made = number < log.store.count ? try log.store.hashes(at: [number]).first : nil
+      let there = number < UInt64(audit.hashes.count) ? audit.hashes[Int(number)] : nil
+      if made != there {
+        flaws.append(Flaw("log hash \(number)", "is not that of the records"))
+        break
+      }
+    }
+    if audit.checkpoints.isEmpty { flaws.append(Flaw("checkpoints", "no head was signed")) }
+    for bytes in audit.checkpoints {
+      guard let note = SignedNote(bytes), let head = Checkpoint(note.text),
+        note.signers(among: [pinned ?? genesis.logKey]) != nil, head.origin == genesis.logKey.name
+      else {
+        flaws.append(Flaw("checkpoints", "a head is not signed by the log's key"))
+        break
+      }
+      guard head.size <= log.size, try log.root(size: head.size) == head.root else {
+        let what = head.size > log.size ? "the log is shorter than it was: truncated" : "the log was another"
+        flaws.append(Flaw("checkpoint of size \(head.size)", what))
+        break
+      }
+    }
+  }
+
+  // MARK: - Seals
+
+  private mutating func check(_ made: [SealAudit]) {
+    let told = texts.enumerated().filter { $0.element.kind == .seal }
+    seals = told.count
+    if told.count != made.count { flaws.append(Flaw("seals", "the log has \(told.count), the store \(made.count)")) }
+    var reached: UInt64?
+    for (place, seal) in zip(told, made) {
+      let name = "seal \(seal.sequence)"
+      entries += seal.entries
+      events += seal.events
+      func number(_ key: String) -> UInt64? { place.element.number(key) }
+      guard number("seq") == seal.sequence, UInt64(place.offset) == seal.record else {
+        flaws.append(Flaw(name, "stands elsewhere in the log"))
+        continue
+      }
+      if number("from") != seal.time.from.unsigned || number("to") != seal.time.to.unsigned {
+        flaws.append(Flaw(name, "is of another time in the store than in the log"))
+      }
+      if let reached, number("from") != reached { flaws.append(Flaw(name, "does not begin where the last one ended")) }
+      reached = number("to")
+      if number("entries") != seal.entries {
+        flaws.append(Flaw(name, "\(number("entries") ?? 0) entries were sealed, \(seal.entries) are there"))
+      }
+      if number("events") != seal.events {
+        flaws.append(Flaw(name, "\(number("events") ?? 0) events were sealed, \(seal.events) are there"))
+      }
+      if place.element.hash("root") != seal.root {
+        flaws.append(Flaw(name, "its entries and events are not those that were sealed"))
+      }
+    }
+  }
+
+  // MARK: - Epochs
+
+  private mutating func checkEpochs(_ store: StoreReader) throws {
+    let told = texts.enumerated().filter { $0.element.kind == .epoch }
+    let kept = try store.epochs()
+    epochs = told.count
+    if told.count != kept.count { flaws.append(Flaw("epochs", "the log has \(told.count), the store \(kept.count)")) }
+    var last: EpochRecord?
+    for place in told {
+      guard let record = EpochRecord(place.element) else { continue }
+      let name = "epoch \(record.number)"
+      if let last, record.number != last.number + 1 || record.from != last.to || record.firstSeal != last.lastSeal + 1 {
+        flaws.append(Flaw(name, "does not begin where the last one ended"))
+      }
+      last = record
+      guard let epoch = try store.keptEpoch(record.number), epoch.record == UInt64(place.offset) else {
+        flaws.append(Flaw(name, "is not in the store"))
+        continue
+      }
+      for what in try Self.faults(epoch, record, store) { flaws.append(Flaw(name, what)) }
+    }
+  }
+
+  /// What of an epoch is not what its record says.
+  private static func faults(_ epoch: KeptEpoch, _ record: EpochRecord, _ store: StoreReader) throws -> [String] {
+    // Erased: nothing of it can be proven any more, and nothing is claimed.
+    guard let salt = epoch.salt, let hiding = epoch.hiding, let bytes = epoch.index else { return [] }
+    guard let keys = IndexKeys(salt: salt), keys.commitment == record.saltCommit else {
+      return ["its salt is not the sealed one"]
+    }
+    guard let index = SparseIndex(encoded: bytes) else { return ["its index is not what was kept"] }
+    var faults: [String] = []
+    let leaves = index.entries.map { SparseIndex.Entry(key: $0.key, leaf: IndexKeys.leaf($0.key, hiding: hiding)) }
+    if leaves != index.entries { faults.append("its hiding secret is not the one it was closed with") }
+    let made = SparseIndex(index.entries)
+    if made.root != record.indexRoot { faults.append("its index is not the sealed one") }
+    if made.top != index.top { faults.append("the top of its index is not that of its keys") }
+    var facts = IndexFacts(keys)
+    guard let source = try store.epoch(epoch.number, { facts.add($0) }) else { return faults + ["is not in the store"] }
+    if !facts.present.allSatisfy(index.contains) { faults.append("an access of it is not in its index") }
+    let again = try EpochCloser.record(source, keys: keys, hiding: hiding, indexRoot: made.root)
+    let (from, to) = (source.time.from.unsigned, source.time.to.unsigned)
+    if (again.record.from, again.record.to, again.record.lastSeal) != (record.from, record.to, record.lastSeal)
+      || (from, to) != (record.from, record.to)
+    {
+      faults.append("its time is not the sealed one")
+    }
+    if (again.record.entries, again.record.events, again.record.lost, again.record.degraded)
+      != (record.entries, record.events, record.lost, record.degraded)
+    {
+      faults.append("its sums are not the sealed ones")
+    }
+    if again.record.names != record.names || again.record.namesRoot != record.namesRoot {
+      faults.append("its names are not the sealed ones")
+    }
+    if again.record.configs != record.configs { faults.append("its configurations are not the sealed ones") }
+    if UInt64(epoch.gaps.count) != record.gaps || LogCheck.root(of: epoch.gaps.map(Hash.leaf)) != record.gapRoot {
+      faults.append("its gaps are not the sealed ones")
+    }
+    // A gap may become known later; none may vanish.
+    if !Set(epoch.gaps).isSubset(of: Set(again.gaps)) { faults.append("a gap of it is no more in the store") }
+    if LogCheck.root(of: epoch.sessions.map { .leaf(Array($0.utf8)) }) != record.sessionsRoot
+      || UInt64(epoch.sessions.count) != record.sessions || !Set(source.sessions).isSubset(of: Set(epoch.sessions))
+    {
+      faults.append("its sessions are not the sealed ones")
+    }
+    return faults
+  }
+}
+
+extension LogRecord {
+  func value(_ key: String) -> Value? { kind.fields.firstIndex { $0.key == key }.map { values[$0] } }
+
+  /// The number under a key.
+  func number(_ key: String) -> UInt64? { if case .number(let number)? = value(key) { number } else { nil } }
+
+  /// The hash under a key.
+  func hash(_ key: String) -> Hash? { if case .hash(let hash)? = value(key) { hash } else { nil } }
+}

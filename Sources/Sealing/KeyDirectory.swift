@@ -1,0 +1,102 @@
+internal import Glibc
+internal import LinuxKernel
+public import MerkleLog
+
+/// Why there is no key.
+public struct KeyError: Error, Sendable, CustomStringConvertible {
+  /// One line for people.
+  public var description: String
+}
+
+/// The two private keys of a log, in `STATE/keys`: `log.key` signs heads, `cert.key` certificates.
+///
+/// A file holds one line, `PRIVATE+KEY+<name>+<hex id>+<base64(0x01 ‖ seed)>`, as Go's `x/mod/sumdb/note` has it. Only
+/// its owner, root, may read it; the directory is root's alone.
+public struct KeyDirectory: Sendable {
+  /// Signs the log's heads.
+  public let log: SigningKey
+  /// Signs certificates; its name is the log's with `/cert` behind it.
+  public let certificate: SigningKey
+
+  private static let prefix = "PRIVATE+KEY+"
+
+  /// The keys in a state directory.
+  public init(state: String) throws(KeyError) {
+    log = try Self.read(Self.path(state, "log"))
+    certificate = try Self.read(Self.path(state, "cert"))
+    guard certificate.verifier.name == log.verifier.name + Array("/cert".utf8) else {
+      throw KeyError(description: "the keys in \(state)/keys are not of one log")
+    }
+  }
+
+  /// Whether there is a key in a state directory.
+  public static func exists(state: String) -> Bool {
+    ["log", "cert"].contains { (try? FileStatus(path: Array(path(state, $0).utf8))) != nil }
+  }
+
+  /// Makes new keys for a log of this name.
+  public static func create(state: String, origin: String) throws(KeyError) {
+    do throws(Errno) { try OwnFiles.makeDirectory(state + "/keys", mode: 0o700) } catch {
+      throw KeyError(description: "\(state)/keys: \(error)")
+    }
+    for (role, name) in [("cert", origin + "/cert"), ("log", origin)] {
+      var seed: [UInt8] = []
+      var random = SystemRandomNumberGenerator()
+      for _ in 0..<4 { seed.append(bigEndian: random.next()) }
+      guard let key = SigningKey(name: Array(name.utf8), seed: seed) else {
+        throw KeyError(description: "\(name): no name for a key")
+      }
+      let parts = key.verifier.text.split(separator: "+")
+      let text = prefix + "\(name)+\(parts[1])+" + Base64.encode([VerifierKey.Kind.note.rawValue] + seed) + "\n"
+      try write(Array(text.utf8), to: path(state, role))
+    }
+  }
+
+  /// What a log on this host is called: the same for whoever keeps a log here, and no other's; nothing of the host's can
+  /// be read from it.
+  public static func origin() -> String {
+    var random: [UInt8] = []
+    var generator = SystemRandomNumberGenerator()
+    random.append(bigEndian: generator.next())
+    random.append(bigEndian: generator.next())
+    let machine = (try? Procfs.file("/etc/machine-id", limit: 64)) ?? []
+    return "alibi/" + Hex.encode(Hash(of: domain("host") + (machine.count > 16 ? machine : random)).bytes.prefix(8))
+  }
+
+  private static func path(_ state: String, _ role: String) -> String { "\(state)/keys/\(role).key" }
+
+  /// All of it, or nothing: a torn key would be no key, and the log's name is taken.
+  private static func write(_ bytes: [UInt8], to path: String) throws(KeyError) {
+    let new = path + ".new"
+    do throws(Errno) {
+      let file = try OwnedDescriptor.open(new, [.writeOnly, .create, .truncate])
+      _ = fchmod(file.raw, 0o600)
+      try file.write(bytes)
+      guard fsync(file.raw) == 0 else { throw Errno(rawValue: errno) }
+    } catch {
+      throw KeyError(description: "\(new): \(error)")
+    }
+    guard unsafe rename(new, path) == 0 else { throw KeyError(description: "\(path): \(Errno(rawValue: errno))") }
+    if let directory = try? OwnedDescriptor.open(path + "/..", [.readOnly]) { _ = fsync(directory.raw) }
+  }
+
+  private static func read(_ path: String) throws(KeyError) -> SigningKey {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { throw KeyError(description: "\(path): \(Errno(rawValue: errno))") }
+    guard status.st_mode & 0o077 == 0 else {
+      throw KeyError(description: "\(path): others than its owner may use it; it is not to be trusted any more")
+    }
+    let bytes: [UInt8]
+    do throws(Errno) { bytes = try Procfs.file(path, limit: 4096) } catch {
+      throw KeyError(description: "\(path): \(error)")
+    }
+    let text = String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self)
+    let parts = text.split(separator: "+", maxSplits: 4, omittingEmptySubsequences: false)
+    guard text.hasPrefix(prefix), parts.count == 5, let payload = Base64.decode(parts[4].utf8),
+      payload.first == VerifierKey.Kind.note.rawValue,
+      let key = SigningKey(name: Array(parts[2].utf8), seed: Array(payload.dropFirst())),
+      key.verifier.text.split(separator: "+").dropFirst().first.map(String.init) == String(parts[3])
+    else { throw KeyError(description: "\(path): not a key") }
+    return key
+  }
+}

@@ -1,0 +1,62 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ServiceTests {
+  @Suite(.serialized)
+  struct CertificateTests {
+    @Test(
+      "what an agent left alone is certified, sealed up to now; what it touched is not; the store stands up to a full look"
+    )
+    func bundle() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let touched = try agent.file("touched.txt")
+      let quiet = try agent.file("quiet.txt")
+      let key = service.alibi("key", "show").output.trimmingCharacters(in: .whitespacesAndNewlines)
+      #expect(key.hasPrefix("alibi/"))
+      let start = now()
+      #expect(try agent.run("cat \(touched) > /dev/null").status == 0)
+      let out = try ScratchDirectory(in: "/tmp")
+      let refused = service.prove(touched, from: start, "--out", out("none"))
+      #expect(refused.status == 1)
+      #expect(!FileManager.default.fileExists(atPath: out("none")))
+
+      let proven = service.prove(quiet, from: start, "--out", out("bundle"), "--allow-gaps")
+      #expect(proven.status == 0, "\(proven.output) \(proven.errors)")
+      let verified = try Subprocess.run(Place.programs + "/alibi", ["verify", out("bundle"), "--key", key])
+      #expect([0, 2].contains(verified.status), "\(verified.output)")
+      #expect(verified.output.contains("ACCEPT"))
+      #expect(
+        service.prove(quiet, from: start, "--out", out("bundle"), "--allow-gaps").status == 64,
+        "and is never overwritten")
+
+      _ = try service.stop()
+      let full = service.alibi("verify", "--full", "--key", key)
+      #expect(full.status == 0, "\(full.output)")
+      let page = try #require(try service.json("verify", "--full") as? [String: Any])
+      #expect(page["unsealed"] as? Int == 0)
+      #expect(page["epochs"] as? Int ?? 0 > 0)
+      #expect(page["events"] as? Int ?? 0 > 0)
+    }
+
+    @Test("a killed recorder's successor goes on with the same log, and so does the next run")
+    func successor() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let file = try agent.file("x.txt")
+      #expect(try agent.run("cat \(file) > /dev/null").status == 0)
+      service.alibi("accesses")
+      let first = try service.recorder()
+      kill(first, SIGKILL)
+      try eventually("another recorder answers") { try service.recorder() != first }
+      #expect(try agent.run("cat \(file) > /dev/null").status == 0)
+      service.alibi("accesses")
+      _ = try service.stop()
+      try service.restart()
+      _ = try service.stop()
+      let full = service.alibi("verify", "--full")
+      #expect(full.status == 0, "\(full.output)")
+    }
+  }
+}
