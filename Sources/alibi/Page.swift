@@ -181,8 +181,9 @@ struct Page {
   }
 
   private var configurations: String {
-    let rows = statement.configs.map { record in
-      zip(record.kind.fields, record.values).map { field, value in
+    // Types are spelt out: with GRDB in the program an inferred `joined` could make SQL of the text.
+    let rows = statement.configs.map { record -> String in
+      zip(record.kind.fields, record.values).map { field, value -> String in
         let shown: String
         switch value {
         case .number(let number): shown = String(number)
