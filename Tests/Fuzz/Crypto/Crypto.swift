@@ -15,7 +15,7 @@ public struct SHA256: Sendable {
 
   /// Takes in more bytes.
   public mutating func update(bufferPointer: UnsafeRawBufferPointer) {
-    for byte in unsafe bufferPointer { state = (state ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    update(data: unsafe Array(bufferPointer))
   }
 
   /// The digest.
