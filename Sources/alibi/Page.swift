@@ -54,7 +54,7 @@ struct Page {
     pre { background: #f4f4f4; padding: .75rem; overflow-x: auto } svg { width: 100%; height: auto }
     dl { display: grid; grid-template-columns: 12rem 1fr; gap: .2rem 1rem } dt { font-weight: 600 } dd { margin: 0 }
     .answer { border-left: .4rem solid #2c6e49; padding-left: 1rem } .short { border-color: #b8860b }
-    .note { color: #555 } .ok { fill: #7fb896 } .poor { fill: #e6c35c } .gap { fill: #b3261e } .edge { stroke: #fff }
+    .note { color: #555 } .ok { fill: #7fb896 } .poor { fill: #e6c35c } .gap { fill: #b3261e } .edge { stroke: #fff; stroke-width: .5 }
     text { font: 13px sans-serif; fill: #333 }
     @media print { body { margin: 0; max-width: none } pre { white-space: pre-wrap } }
     """

@@ -231,7 +231,8 @@ def verify(cert, data, keys, witnesses=(), quorum=0, now=None):
                 need(begins == (last["number"] + 1, last["to"], last["last_seal"] + 1) and e["index"] > x["index"],
                      "an epoch is missing, doubled or out of order")
             with step(6):
-                need(len(e["salt"]) == 32 and base(H(b"alibi.v1/salt\0", e["salt"])) == r["salt_commit"], "not its salt")
+                need(len(e["salt"]) == 32, "a salt of another length")
+                need(base(H(b"alibi.v1/salt\0", e["salt"])) == r["salt_commit"], "not the epoch's salt")
             r["hazards"] = r["hazards"].split() if r["hazards"] != "-" else []
             epochs.append((e, r))
         first, last = epochs[0][1], epochs[-1][1]
