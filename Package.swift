@@ -71,7 +71,8 @@ let package = Package(
 
     // What the fuzzer drives (Tests/Fuzz/run), here to replay what it found.
     .target(
-      name: "FuzzTargets", dependencies: ["Decode", "Journal", "Records", "Rules", "Lineage"],
+      name: "FuzzTargets",
+      dependencies: ["Decode", "Journal", "Records", "Rules", "Lineage", "MerkleLog", "Certificates"],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(name: "RulesTests", dependencies: ["Rules", "Records", "FuzzTargets"], swiftSettings: strict),
     .testTarget(
@@ -101,7 +102,7 @@ let package = Package(
     .testTarget(name: "CaptureTests", dependencies: ["Capture", "Journal"], swiftSettings: strict),
     .testTarget(name: "MerkleLogTests", dependencies: ["MerkleLog"], swiftSettings: strict),
     .testTarget(
-      name: "CertificatesTests", dependencies: ["Certificates", "MerkleLog", "Records", "TestSupport", "alibi"],
+      name: "CertificatesTests", dependencies: ["Certificates", "MerkleLog", "Records", "FuzzTargets", "TestSupport", "alibi"],
       swiftSettings: strict),
     .testTarget(
       name: "SealingTests",

@@ -32,14 +32,14 @@ struct Bundle {
     var limit: Int { self == .evidence ? 1 << 28 + 1 : 1 << 20 + 1 }
   }
 
-  /// The bytes of a file; nil where the certificate or its evidence cannot be read, and so not be put into words.
-  func bytes(of part: Part) -> [UInt8]? {
+  /// The bytes of a file; `statement` is this bundle's.
+  func bytes(of part: Part, _ statement: Statement) -> [UInt8] {
     switch part {
     case .certificate: certificate
     case .evidence: evidence
     case .checkpoint: checkpoint
-    case .page: Statement(self).map { Array(Page($0).text.utf8) }
-    case .notClaimed: Statement(self).map { Array($0.notClaimed.utf8) }
+    case .page: Array(Page(statement).text.utf8)
+    case .notClaimed: Array(statement.notClaimed.utf8)
     }
   }
 }
@@ -109,6 +109,10 @@ extension Bundle {
   ///
   /// The directory is its owner's alone; whoever has the evidence file can test guesses at names.
   func write(to directory: String) throws {
+    guard let statement = Statement(self) else {
+      throw Failure(
+        message: "the certificate cannot be read back", hint: "please report this; nothing was written", status: 70)
+    }
     var target = directory
     while target.count > 1, target.hasSuffix("/") { target.removeLast() }
     let parent = target.lastIndex(of: "/").map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
@@ -117,12 +121,8 @@ extension Bundle {
     let draft = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     do {
       for part in Part.allCases {
-        guard let bytes = bytes(of: part) else {
-          throw Failure(
-            message: "the certificate cannot be read back", hint: "please report this; nothing was written", status: 70)
-        }
         let file = try OwnedDescriptor.open("\(draft)/\(part.rawValue)", [.writeOnly, .create])
-        try file.write(bytes)
+        try file.write(bytes(of: part, statement))
         try Self.sync(file)
       }
       try Self.sync(try OwnedDescriptor.open(draft, [.readOnly, .directory]))

@@ -52,9 +52,9 @@ struct Page {
     th { font-weight: 600 } td, th { border-bottom: 1px solid #ddd; vertical-align: top }
     td, dd, li, p, code { overflow-wrap: anywhere } code, pre { font: 14px/1.5 monospace }
     pre { background: #f4f4f4; padding: .75rem; overflow-x: auto } svg { width: 100%; height: auto }
-    dl { display: grid; grid-template-columns: 10rem 1fr; gap: .2rem 1rem } dt { font-weight: 600 } dd { margin: 0 }
+    dl { display: grid; grid-template-columns: 12rem 1fr; gap: .2rem 1rem } dt { font-weight: 600 } dd { margin: 0 }
     .answer { border-left: .4rem solid #2c6e49; padding-left: 1rem } .short { border-color: #b8860b }
-    .note { color: #555 } .ok { fill: #7fb896 } .poor { fill: #e6c35c } .gap { fill: #b3261e } .edge { stroke: #fff }
+    .note { color: #555 } .ok { fill: #7fb896 } .poor { fill: #e6c35c } .gap { fill: #b3261e } .edge { stroke: #fff; stroke-width: .5 }
     text { font: 13px sans-serif; fill: #333 }
     @media print { body { margin: 0; max-width: none } pre { white-space: pre-wrap } }
     """
@@ -181,8 +181,9 @@ struct Page {
   }
 
   private var configurations: String {
-    let rows = statement.configs.map { record in
-      zip(record.kind.fields, record.values).map { field, value in
+    // Types are spelt out: with GRDB in the program an inferred `joined` could make SQL of the text.
+    let rows = statement.configs.map { record -> String in
+      zip(record.kind.fields, record.values).map { field, value -> String in
         let shown: String
         switch value {
         case .number(let number): shown = String(number)

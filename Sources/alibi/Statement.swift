@@ -5,6 +5,8 @@ internal import Records
 /// What a certificate says and does not say, in words. Nothing is verified by that.
 struct Statement {
   let certificate: CertificateText
+  /// The head that the evidence rests on, as it was signed.
+  let checkpoint: [UInt8]
   let epochs: [EpochRecord]
   /// Those that touch the time, in order, each once.
   let gaps: [GapRecord]
@@ -29,6 +31,7 @@ struct Statement {
       .sorted { ($0.from, $0.to) < ($1.from, $1.to) }
     fileSystems = epochs.dropFirst().reduce(Set(first.fileSystems)) { $0.intersection($1.fileSystems) }.sorted()
     self.certificate = certificate
+    checkpoint = file.checkpoint
   }
 
   var isClean: Bool { gaps.isEmpty && certificate.lost == 0 && certificate.degraded == 0 }

@@ -50,6 +50,13 @@ struct CertificateTests {
     }
   }
 
+  @Test("a witness's time that nanoseconds cannot hold is refused, not computed with")
+  func farFuture() throws {
+    var scene = try Scene()
+    try scene.anchor(after: 1 << 62)
+    #expect(throws: CertificateError.badMaterial("anchor")) { try scene.build(Scene.request()) }
+  }
+
   @Test("an identity is certified by itself, and not when a session had it")
   func identities() throws {
     let scene = try Scene()

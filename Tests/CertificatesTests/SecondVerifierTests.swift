@@ -1,10 +1,12 @@
 internal import Foundation
 internal import MerkleLog
+internal import TestSupport
 internal import Testing
 
 @testable internal import Certificates
 
 /// The Python verifier, which was written from the same pages, says the same.
+@Suite(.tool("python3", "-c", "import cryptography"))
 struct SecondVerifierTests {
   private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
@@ -26,10 +28,6 @@ struct SecondVerifierTests {
       except v.Reject as error:
         print(error.args[0])
     """
-
-  private static let isThere: Bool = {
-    (try? python(["-c", "import cryptography"], input: Data())) != nil
-  }()
 
   private struct Failure: Error { var status: Int32 }
 
@@ -81,7 +79,7 @@ struct SecondVerifierTests {
     }
   }
 
-  @Test("both accept what is true, whatever kind of target, claim and scope", .enabled(if: isThere))
+  @Test("both accept what is true, whatever kind of target, claim and scope")
   func truths() throws {
     var days = Scene.quietDays()
     days[1].gaps = [GapRecord(from: Scene.start, to: Scene.start + Scene.day + 9, source: "run", reason: "stopped")]
@@ -101,7 +99,7 @@ struct SecondVerifierTests {
     }
   }
 
-  @Test("the other has every known answer too", .enabled(if: isThere))
+  @Test("the other has every known answer too")
   func knownAnswers() throws {
     let fixtures = Self.repository.appending(path: "Tests/Fixtures").path
     let said = try Self.python(
@@ -109,7 +107,7 @@ struct SecondVerifierTests {
     #expect(said == "every known answer\n")
   }
 
-  @Test("both reject at the same step what must be rejected", .enabled(if: isThere))
+  @Test("both reject at the same step what must be rejected")
   func rejections() throws {
     let tests = try RejectionTests()
     try compare {
@@ -136,7 +134,7 @@ struct SecondVerifierTests {
     }
   }
 
-  @Test("both name the same step for random changes, signed again and not", .enabled(if: isThere))
+  @Test("both name the same step for random changes, signed again and not")
   func mutations() throws {
     var days = Scene.quietDays()
     days[1].gaps = [GapRecord(from: Scene.start, to: Scene.start + Scene.day + 9, source: "run", reason: "stopped")]

@@ -97,13 +97,13 @@ struct Verify: ParsableCommand {
     switch verdict {
     case .reject(let step, let reason): try tell(rejected: step, reason)
     case .accept(let findings), .acceptWithGaps(let findings):
-      guard EvidenceFile(bundle.evidence)?.checkpoint == bundle.checkpoint else {
+      guard let statement = Statement(bundle), statement.checkpoint == bundle.checkpoint else {
         return try tell(rejected: 4, "the file checkpoint is not the evidence's")
       }
       if let objection = file?.objection(to: findings) { return try tell(rejected: 0, objection) }
       var isClean = false
       if case .accept = verdict { isClean = true }
-      try tell(findings, isClean: isClean, notes: notes(bundle, findings))
+      try tell(findings, isClean: isClean, notes: notes(bundle, statement, findings))
     }
   }
 
@@ -149,11 +149,11 @@ struct Verify: ParsableCommand {
   // MARK: The answer
 
   /// What nobody must overlook though it does not change the answer.
-  private func notes(_ bundle: Bundle, _ findings: Findings) -> [String] {
+  private func notes(_ bundle: Bundle, _ statement: Statement, _ findings: Findings) -> [String] {
     var notes: [String] = []
     let directory = (try? Bundle.directory(of: file ?? ".")) ?? "."
     for part in [Bundle.Part.page, .notClaimed] {
-      if let there = Bundle.optional(part, in: directory), bundle.bytes(of: part) != there {
+      if let there = Bundle.optional(part, in: directory), bundle.bytes(of: part, statement) != there {
         notes.append("\(part.rawValue) is not what this version writes for the certificate: do not rely on it")
       }
     }
