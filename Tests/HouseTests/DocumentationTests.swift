@@ -3,7 +3,9 @@ internal import Testing
 
 /// The manual and the documentation catalog say what the programs are.
 struct DocumentationTests {
-  private static let known = ["status", "sessions", "timeline", "accesses", "trace", "prove", "verify", "coverage", "doctor"]
+  private static let known = [
+    "status", "sessions", "timeline", "accesses", "trace", "prove", "verify", "coverage", "doctor",
+  ]
 
   private let house = House()
 
