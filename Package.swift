@@ -102,7 +102,8 @@ let package = Package(
     .testTarget(name: "CaptureTests", dependencies: ["Capture", "Journal"], swiftSettings: strict),
     .testTarget(name: "MerkleLogTests", dependencies: ["MerkleLog"], swiftSettings: strict),
     .testTarget(
-      name: "CertificatesTests", dependencies: ["Certificates", "MerkleLog", "Records", "FuzzTargets", "TestSupport", "alibi"],
+      name: "CertificatesTests",
+      dependencies: ["Certificates", "MerkleLog", "Records", "FuzzTargets", "TestSupport", "alibi"],
       swiftSettings: strict),
     .testTarget(
       name: "SealingTests",
