@@ -4,11 +4,7 @@ internal import Testing
 /// The manual and the documentation catalog say what the programs are.
 struct DocumentationTests {
   private static let known = [
-<<<<<<< HEAD
     "status", "sessions", "timeline", "accesses", "trace", "prove", "verify", "key", "coverage", "doctor",
-=======
-    "status", "sessions", "timeline", "accesses", "trace", "prove", "verify", "coverage", "doctor",
->>>>>>> bf75a855ff42ca94c6b6376141020ab7276d7b16
   ]
 
   private let house = House()
