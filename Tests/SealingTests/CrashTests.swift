@@ -61,6 +61,25 @@ struct CrashTests {
     #expect(lengths.count >= 4, "\(lengths)")
   }
 
+  @Test("a store that takes nothing when another recorder goes on gets the RUN record with the next seal")
+  func patient() throws {
+    let vault = try Vault()
+    try vault.commit(look(0, 100, canaries: 3), to: 160)
+    let stranger = try vault.database()
+    try stranger.writeWithoutTransaction { db in
+      try db.execute(sql: "BEGIN IMMEDIATE")
+      defer { try? db.execute(sql: "ROLLBACK") }
+      #expect(throws: StoreError.self) { try vault.sealer.begin(vault.writer, keys: vault.keys, reason: "again") }
+      try vault.sealer.begin(vault.writer, keys: vault.keys, reason: "again", isPatient: true)
+      #expect(throws: StoreError.self) { try vault.commit(to: 220) }
+    }
+    #expect(try vault.records("run").count == 1)
+    try vault.commit(to: 220)
+    vault.sealer.committed()
+    try vault.commit(to: 280)
+    #expect(try vault.kinds().suffix(4) == ["seal", "run", "seal", "seal"])
+  }
+
   @Test("a head that was never signed, or an epoch that was never closed, is made up for")
   func between() throws {
     let vault = try Vault()
