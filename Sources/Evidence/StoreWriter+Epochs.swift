@@ -69,7 +69,7 @@ extension StoreWriter {
 
   /// Up to where epochs are closed; where there is none, from when on there is something to close.
   public func epochsReach() throws(StoreError) -> Timestamp {
-    try write { db in
+    try read { db in
       let reach = try Int64.fetchOne(
         db,
         sql: "SELECT coalesce((SELECT max(t1) FROM epochs), (SELECT min(t0) FROM log_seals), min(started)) FROM runs")

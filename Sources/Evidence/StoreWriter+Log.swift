@@ -71,7 +71,7 @@ extension StoreWriter {
 
   /// The log as it is.
   public func head() throws(StoreError) -> Head {
-    try write { db in
+    try read { db in
       let log = try Log(SQLiteHashes(db: db))
       return Head(size: log.size, root: try log.root())
     }
@@ -79,7 +79,7 @@ extension StoreWriter {
 
   /// The number of the newest seal; 0 where there is none.
   public func lastSeal() throws(StoreError) -> UInt64 {
-    try write { db in UInt64(try Int64.fetchOne(db, sql: "SELECT max(id) FROM log_seals") ?? 0) }
+    try read { db in UInt64(try Int64.fetchOne(db, sql: "SELECT max(id) FROM log_seals") ?? 0) }
   }
 
   /// Keeps a signed head.
@@ -107,6 +107,11 @@ extension StoreWriter {
 
   func write<R>(_ body: (Database) throws -> R) throws(StoreError) -> R {
     do { return try queue.write { try body($0) } } catch { throw StoreError(error, directory: queue.path) }
+  }
+
+  /// Needs no room on the disk.
+  func read<R>(_ body: (Database) throws -> R) throws(StoreError) -> R {
+    do { return try queue.read { try body($0) } } catch { throw StoreError(error, directory: queue.path) }
   }
 
   static func append(_ lines: [LogLine], _ db: Database) throws -> UInt64 {

@@ -44,7 +44,9 @@ final class SealRoom: Sendable {
       keys = nil
     }
     inner = Mutex(Inner(problem: problem, day: Self.day(try writer.epochsReach())))
-    try sealer.begin(writer, keys: keys, reason: isResumed ? "another recorder goes on" : "the service has started")
+    try sealer.begin(
+      writer, keys: keys, reason: isResumed ? "another recorder goes on" : "the service has started",
+      isPatient: isResumed)
   }
 
   /// Why heads are not signed, or no epoch is closed; nil where all is well.
@@ -52,6 +54,7 @@ final class SealRoom: Sendable {
 
   /// A seal is in the store: its head is signed, and the day's epoch closed where a day is over.
   func committed(_ writer: StoreWriter, to time: Timestamp?) {
+    sealer.committed()
     guard let keys else { return }
     do { try sealer.sign(writer, keys) } catch { note("a head could not be signed: \(error)") }
     guard let time, Self.day(time) > inner.withLock({ $0.day }) else { return }
@@ -66,7 +69,16 @@ final class SealRoom: Sendable {
       return !inner.isClosing
     }
     // Not joined: it holds nothing but this object, and what it does not finish the next run does.
-    if start { _ = try? KernelThread(name: "epochs") { self.work() } }
+    guard start else { return }
+    do { _ = try KernelThread(name: "epochs") { self.work() } } catch {
+      note("an epoch could not be closed: \(error)")
+      let waiting = inner.withLock { inner in
+        defer { inner.waiting.removeAll() }
+        inner.isClosing = false
+        return inner.waiting
+      }
+      for done in waiting { done(nil) }
+    }
   }
 
   private func work() {

@@ -2,6 +2,7 @@ internal import Certificates
 public import Evidence
 public import MerkleLog
 internal import Records
+internal import Synchronization
 
 /// What a CONFIG record tells of the program and the machine.
 public struct ProgramFacts: Sendable {
@@ -30,6 +31,8 @@ public struct ProgramFacts: Sendable {
 public final class Sealer: SealScribe {
   private let facts: ProgramFacts
   private let clocks: @Sendable () -> (wall: UInt64, mono: UInt64)
+  /// The RUN record that the store did not take when the run began: the next seal brings it.
+  private let pending = Mutex<LogLine?>(nil)
 
   /// A sealer that reads the clocks where a record wants them.
   public init(facts: ProgramFacts, clocks: @escaping @Sendable () -> (wall: UInt64, mono: UInt64)) {
@@ -42,7 +45,8 @@ public final class Sealer: SealScribe {
   /// - Parameters:
   ///   - keys: nil where there are none any more; then records go on, unsigned.
   ///   - reason: why the run begins.
-  public func begin(_ writer: StoreWriter, keys: KeyDirectory?, reason: String) throws {
+  ///   - isPatient: a store that takes nothing now is no reason not to begin.
+  public func begin(_ writer: StoreWriter, keys: KeyDirectory?, reason: String, isPatient: Bool = false) throws {
     var lines: [LogLine] = []
     if try writer.head().size == 0 {
       guard let keys else { throw KeyError(description: "a log cannot begin without keys") }
@@ -60,12 +64,19 @@ public final class Sealer: SealScribe {
             .word(Self.word(facts.bootID)), .number(UInt64(writer.run)), .line(Self.line(reason)),
             .number(try writer.lastSeal()), .number(clocks.wall), .number(clocks.mono),
           ])))
-    try writer.append(lines)
+    do { try writer.append(lines) } catch {
+      guard isPatient, lines.count == 1 else { throw error }
+      pending.withLock { $0 = lines[0] }
+      return
+    }
     guard let keys else { return }
     try writer.keep(publicKey: keys.log.verifier.text, role: "log")
     try writer.keep(publicKey: keys.certificate.verifier.text, role: "cert")
     try sign(writer, keys)
   }
+
+  /// What the last call of `records` gave is in the store.
+  public func committed() { pending.withLock { $0 = nil } }
 
   /// Signs the head as it is, and keeps it.
   public func sign(_ writer: StoreWriter, _ keys: KeyDirectory) throws {
@@ -78,7 +89,7 @@ public final class Sealer: SealScribe {
 
   /// The records of a seal: CONFIG where it changed, GAP and INCIDENT for what came since, SEAL.
   public func records(_ draft: SealDraft) throws -> [LogLine] {
-    var lines: [LogLine] = []
+    var lines = pending.withLock { $0.map { [$0] } ?? [] }
     let config = try Self.line(
       LogRecord(
         .config,

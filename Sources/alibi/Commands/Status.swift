@@ -27,6 +27,7 @@ struct Status: ParsableCommand {
     var rulesProblem: String?
     var canaryProblem: String?
     var storeProblem: String?
+    var sealProblem: String?
     var lostSince: String?
     var fileSystems: [FileSystem]
     var gaps: [JsonGap]
@@ -54,6 +55,7 @@ struct Status: ParsableCommand {
           coveredFrom: run.covered?.from.description, coveredTo: run.covered?.to.description,
           openSessions: state?.open_sessions, perf: run.perfMissing ?? "ok", connector: run.connectorMissing ?? "ok",
           rulesProblem: state?.rules_problem, canaryProblem: state?.canary_problem, storeProblem: state?.store_problem,
+          sealProblem: state?.seal_problem,
           lostSince: state?.lost_since.map { Timestamp(nanoseconds: $0).description },
           fileSystems: fileSystems.map {
             .init(mountPoint: JsonPath($0.mountPoint).text, type: $0.type, mode: $0.mode, reason: $0.reason)
@@ -76,6 +78,7 @@ struct Status: ParsableCommand {
       lines.append("journal      \(state.journal_used) of \(state.journal_capacity) bytes waiting")
       if let problem = state.rules_problem { lines.append("rules        the last good ones: \(problem)") }
       if let problem = state.canary_problem { lines.append("canaries     none, and so no coverage: \(problem)") }
+      if let problem = state.seal_problem { lines.append("seals        \(problem)") }
       if let problem = state.store_problem { lines.append("store        takes no records: \(problem)") }
       if let since = state.lost_since {
         lines.append("             RECORDS ARE MISSING since \(Timestamp(nanoseconds: since).short)")
