@@ -34,6 +34,9 @@ final class Recorder: @unchecked Sendable {
   private var isSnapshotTooLarge = false
   /// Whether the next transaction is to be sealed.
   private var isSealDue = false
+  /// Whether one soon is to be: where losses follow each other, sealing each must not make the next.
+  private var isSealWanted = false
+  private var lastSeal: UInt64 = 0
   /// Accesses that were found since the last seal.
   private var unsealed = 0
   private var recording: JournalFile?
@@ -64,6 +67,7 @@ final class Recorder: @unchecked Sendable {
   private static let retryInterval: UInt64 = 1_000_000_000
   /// As many accesses as a seal holds, more or less.
   private static let sealBound = 65_536
+  private static let sealSpacing: UInt64 = 2_000_000_000
 
   init(
     _ start: Estate.Start, estate: Estate, mailbox: CaptureMailbox, heart: Heart, seals: SealRoom, logger: Logger,
@@ -223,13 +227,17 @@ final class Recorder: @unchecked Sendable {
     do {
       let reason = "the store refused records until they did not fit in memory any more"
       keepSnapshot()
-      let isSealing = isSealDue || unsealed >= Self.sealBound || backlog.lost != nil || isSealAwaited
+      let isSealing =
+        isSealDue || isSealWanted && time - lastSeal > Self.sealSpacing || unsealed >= Self.sealBound
+        || backlog.lost != nil || isSealAwaited
       try writer.commit(
         backlog.transaction(reason: reason), covered: covered, journalOffset: at,
         sealing: isSealing ? seals.sealer : nil)
       kept = at
       if isSealing {
         isSealDue = false
+        isSealWanted = false
+        lastSeal = time
         unsealed = 0
         seals.committed(writer, to: covered?.to)
       }
@@ -260,7 +268,8 @@ final class Recorder: @unchecked Sendable {
   private func noteSealing(_ findings: [Finding]) {
     for finding in findings {
       switch finding {
-      case .seal, .gap, .privileged: isSealDue = true
+      case .seal, .privileged: isSealDue = true
+      case .gap: isSealWanted = true
       case .access: unsealed += 1
       default: continue
       }
