@@ -54,7 +54,8 @@ extension ServiceTests {
       let from = now()
       // Stopped, it answers nobody; then coverage ends, and is no gap once somebody answers again.
       _ = Foundation.kill(nursery, SIGSTOP)
-      #expect(service.prove(file, from: from).status == 2)
+      let first = service.prove(file, from: from)
+      #expect(first.status == 2 || first.status == 0 && !Procfs.exists(nursery), "\(first.output)")
       try eventually("another process makes canaries") { service.prove(file, from: from).status == 0 }
       #expect(!Procfs.exists(nursery))
     }
