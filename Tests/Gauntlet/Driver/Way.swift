@@ -129,8 +129,8 @@ extension Way {
 
   /// Whether a failure with this code means that nothing at all was reached.
   func isClean(failure code: Int32) -> Bool {
-    // A file without a name is written before it gets one that is taken.
-    if name == "tmpfile", code == 17 { return false }
+    // A file without a name is written before it gets one, or is refused one.
+    if name == "tmpfile" { return false }
     // ENOENT, EACCES, ENOTDIR, EEXIST, EPERM. Of two files the first may have been opened already.
     return (effects.count == 1 || naming != .none) && [2, 13, 20, 17, 1].contains(code)
   }

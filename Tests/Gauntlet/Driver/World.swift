@@ -101,8 +101,8 @@ struct World {
       if way.effects.allSatisfy({ $0.could.isEmpty }) && report.result != 106 || way.isClean(failure: report.result) {
         return
       }
-      // EEXIST: no name has changed.
-      if [.create, .replace].contains(way.naming), report.result != 17 { isOrdered = false }
+      // ENOENT, EEXIST: no name has changed.
+      if [.create, .replace].contains(way.naming), ![2, 17].contains(report.result) { isOrdered = false }
       for path in deed.paths { touch(deed, now[path], path, .perhaps, report.span) }
       return
     }
