@@ -253,17 +253,21 @@ struct SessionTests {
     #expect(scene.gaps.contains { $0.reason.contains("joined late") })
   }
 
-  @Test("a session of an earlier run goes on with the processes that survived, orphans too")
-  func survivor() throws {
+  /// A process of session 7, which an earlier run knew.
+  private func survivor(_ pid: Int32, _ record: Int64) -> Survivor {
     let session = Session(
       id: 7, key: "k", agent: "claude-code", started: Timestamp(nanoseconds: 1),
       root: ProcessKey(pid: 250, startedAt: 500, provenance: .witnessed), bootID: "boot", host: "host",
       executable: RawPath("/x"), executableIdentity: nil, version: nil, joinedLate: false, parent: nil,
       relation: nil, facts: nil)
+    return Survivor(
+      key: ProcessKey(pid: pid, startedAt: 800, provenance: .observed), session: session, record: record)
+  }
+
+  @Test("a session of an earlier run goes on with the processes that survived, orphans too")
+  func survivor() throws {
     var scene = try Scene(
-      survivors: [
-        .init(key: ProcessKey(pid: 310, startedAt: 800, provenance: .observed), session: session, record: 9)
-      ],
+      survivors: [survivor(310, 9)],
       processes: [
         Scene.process(1, parent: 0, "/sbin/init"), Scene.process(310, parent: 1, "/bin/sh", startedAt: 800),
       ])
@@ -278,14 +282,6 @@ struct SessionTests {
 
   @Test("who is dead or has another's number at a restart is no survivor: records and session end")
   func deadSurvivors() throws {
-    let session = Session(
-      id: 7, key: "k", agent: "claude-code", started: Timestamp(nanoseconds: 1),
-      root: ProcessKey(pid: 250, startedAt: 500, provenance: .witnessed), bootID: "boot", host: "host",
-      executable: RawPath("/x"), executableIdentity: nil, version: nil, joinedLate: false, parent: nil,
-      relation: nil, facts: nil)
-    func survivor(_ pid: Int32, _ record: Int64) -> Survivor {
-      Survivor(key: ProcessKey(pid: pid, startedAt: 800, provenance: .observed), session: session, record: record)
-    }
     var unreaped = Scene.process(310, parent: 1, "", startedAt: 800)
     unreaped.threads = 0
     var scene = try Scene(

@@ -175,7 +175,7 @@ struct Answer: Codable {
   var hazards: [Hazard]
   var limits: [String]
 
-  private var standing: [Hazard] { hazards.filter { $0.accepted != true } }
+  private var standing: [Hazard] { hazards.filter { !$0.accepted } }
 
   /// Why it is not proven, in full.
   var details: [String] {
@@ -190,7 +190,7 @@ struct Answer: Codable {
   var reasons: [String] {
     var list: Set<String> = []
     for gap in gaps { list.insert("gap \(gap.source): \(gap.reason)") }
-    for hazard in hazards where !hazard.accepted { list.insert("hazard \(hazard.kind)") }
+    for hazard in standing { list.insert("hazard \(hazard.kind)") }
     if possible?.isEmpty == false { list.insert("could have been, or at the time's edge") }
     if !unattributed.isEmpty { list.insert("unattributed") }
     return list.sorted()
