@@ -180,3 +180,8 @@ private struct DigitReader {
     return Timestamp(nanoseconds: seconds * 1_000_000_000 + fraction)
   }
 }
+
+extension Timestamp {
+  /// Nanoseconds since 1970 as the log and its certificates have them; what was before is 1970.
+  public var unsigned: UInt64 { UInt64(clamping: nanoseconds) }
+}

@@ -156,11 +156,6 @@ extension GapRecord {
   }
 }
 
-extension Timestamp {
-  /// Nanoseconds since 1970 as records have them; what was before is 1970.
-  var unsigned: UInt64 { UInt64(max(0, nanoseconds)) }
-}
-
 extension Sealer {
   /// Writes a CERT record: what was certified stays uncounted only for who cannot count.
   public func note(certificate: Hash, evidence: Hash, _ writer: StoreWriter) throws {

@@ -61,13 +61,13 @@ struct Certification {
       return
     }
     let request = CertificateRequest(
-      claim: claim, scope: scope, target: target, from: UInt64(clamping: question.time.from.nanoseconds),
-      to: UInt64(clamping: question.time.to.nanoseconds), accepted: Set(question.accepted.map(\.rawValue)))
+      claim: claim, scope: scope, target: target, from: question.time.from.unsigned,
+      to: question.time.to.unsigned, accepted: Set(question.accepted.map(\.rawValue)))
     let made: Certifier.Made
     do {
       made = try Certifier.certify(
         request, fileSystems: question.fileSystems, store: store, keys: keys,
-        now: UInt64(clamping: Timestamp.now.nanoseconds))
+        now: Timestamp.now.unsigned)
     } catch let error as CertifierError {
       throw Self.refusal(error.description, hint: error.hint, status: 2)
     }

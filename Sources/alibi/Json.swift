@@ -1,5 +1,6 @@
 internal import Evidence
 internal import Foundation
+internal import MerkleLog
 internal import Records
 
 // The shapes of `--json`. Paths are strings where they are valid UTF-8; where they are not, the string is
@@ -112,7 +113,7 @@ struct JsonSession: Encodable {
     let shown = JsonPath(session.executable)
     executable = shown.text
     executableBase64 = shown.base64
-    sha256 = session.executableDigest.map(hex)
+    sha256 = session.executableDigest.map { Hex.encode($0) }
     developer = session.facts?.developer
     uid = session.facts?.uid
     loginUid = session.facts?.loginUid
@@ -139,8 +140,4 @@ struct JsonGap: Encodable {
     source = gap.source
     reason = gap.reason
   }
-}
-
-func hex(_ bytes: [UInt8]) -> String {
-  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }

@@ -62,8 +62,11 @@ struct Alibi: ParsableCommand {
 
 /// What every command takes.
 struct Common: ParsableArguments {
+  /// Where the service keeps its evidence unless it is told otherwise.
+  static let defaultState = "/var/lib/alibi"
+
   @Option(name: .long, help: ArgumentHelp("The directory of the evidence.", valueName: "dir"))
-  var state = "/var/lib/alibi"
+  var state = Common.defaultState
 
   @Flag(name: .long, help: "Print JSON.")
   var json = false

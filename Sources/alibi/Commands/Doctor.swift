@@ -18,7 +18,7 @@ struct Doctor: ParsableCommand {
 
   @Flag(name: .long, help: "Print JSON.") var json = false
   @Option(name: .long, help: ArgumentHelp("Accepted like everywhere; not used.", valueName: "dir"))
-  var state = "/var/lib/alibi"
+  var state = Common.defaultState
 
   func run() throws {
     guard Procfs.effectiveUser == 0 else {

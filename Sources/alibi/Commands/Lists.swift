@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Evidence
+internal import MerkleLog
 internal import Records
 
 /// Accesses as a table.
@@ -176,7 +177,7 @@ struct Trace: ParsableCommand {
       lines.append("directory    \(session.facts?.workingDirectory?.description ?? "unknown")")
       lines.append("project      \(session.facts?.project?.description ?? "unknown")")
       lines.append("executable   \(session.executable)")
-      lines.append("sha256       \(session.executableDigest.map(hex) ?? "not computed")")
+      lines.append("sha256       \(session.executableDigest.map { Hex.encode($0) } ?? "not computed")")
       lines.append("host, boot   \(session.host), \(session.bootID)")
     } else {
       lines.append("session      nobody can be named")

@@ -86,13 +86,13 @@ struct Verify: ParsableCommand {
   func run() throws {
     let keys = try key.flatMap(Self.keys)
     guard let path = self.file, !full else {
-      return try StoreCheck(state: state ?? "/var/lib/alibi", keys: keys, json: json).run()
+      return try StoreCheck(state: state ?? Common.defaultState, keys: keys, json: json).run()
     }
     let file = try policy.map(Self.policy)
     let bundle = try Bundle(at: path)
     let demands = VerificationPolicy(
       logKeys: keys, witnesses: file?.witnesses ?? [], quorum: file?.quorum ?? 0,
-      now: UInt64(clamping: Timestamp.now.nanoseconds))
+      now: Timestamp.now.unsigned)
     let verdict = Verifier.verify(certificate: bundle.certificate, evidence: bundle.evidence, policy: demands)
     switch verdict {
     case .reject(let step, let reason): try tell(rejected: step, reason)
