@@ -15,7 +15,7 @@ extension ServiceTests {
       let quiet = try agent.file("quiet.txt")
       let key = service.alibi("key", "show").output.trimmingCharacters(in: .whitespacesAndNewlines)
       #expect(key.hasPrefix("alibi/"))
-      let start = now()
+      let start = service.moment()
       #expect(try agent.run("cat \(touched) > /dev/null").status == 0)
       let out = try ScratchDirectory(in: "/tmp")
       let refused = service.prove(touched, from: start, "--out", out("none"))

@@ -12,7 +12,7 @@ extension ServiceTests {
       let other = try agent.file("other.txt")
       let programs = try ScratchDirectory(in: "/tmp", owner: 0)
       try programs.copyProgram(Place.actor, as: "actor")
-      let from = now()
+      let from = service.moment()
       // Root in a namespace of its own is nobody here.
       #expect(try agent.run("unshare --user --map-root-user \(programs("actor")) read \(other)").status == 0)
       let untouched = try agent.file("untouched.txt")
@@ -33,7 +33,7 @@ extension ServiceTests {
       // The next run opens everything anew.
       _ = try service.stop()
       try service.restart()
-      let later = now()
+      let later = service.moment()
       #expect(service.prove(untouched, from: later).status == 0)
     }
 
@@ -45,8 +45,7 @@ extension ServiceTests {
       let other = try agent.file("other.txt")
       let shell = try Subprocess("/bin/sh", ["-c", "exec 8< \(file); sleep 0.5; exec \(agent.launch) -c 'sleep 2; :'"])
       Thread.sleep(forTimeInterval: 1.2)
-      let during = now()
-      Thread.sleep(forTimeInterval: 0.1)
+      let during = service.moment()
       let held = service.prove(file, from: during)
       #expect(held.status == 2)
       #expect(held.output.contains("inherited: record"))
@@ -54,8 +53,7 @@ extension ServiceTests {
       #expect(service.prove(other, from: during).status == 0)
       _ = try shell.finish()
       Thread.sleep(forTimeInterval: 0.3)
-      let after = now()
-      Thread.sleep(forTimeInterval: 0.1)
+      let after = service.moment()
       let over = service.prove(file, from: after)
       #expect(over.status == 0, "\(over.output)")
     }
@@ -75,7 +73,7 @@ extension ServiceTests {
       defer { _ = try? Subprocess.run("/bin/sh", ["-c", restored]) }
       // As most systems have it, where there is a udev.
       _ = try Subprocess.run("/bin/sh", ["-c", "chgrp disk \(device) && chmod 660 \(device)"])
-      let from = now()
+      let from = service.moment()
       let group = ["--reuid", "65534", "--regid", "disk", "--clear-groups"]
       let read = ["-c", "head -c 512 \(device) > /dev/null; :"]
       _ = try Subprocess.run("/usr/bin/setpriv", group + [agent.program] + read)

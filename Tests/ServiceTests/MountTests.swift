@@ -26,7 +26,7 @@ extension ServiceTests {
     func bind() throws {
       let service = try ServiceUnderTest()
       let (agent, place) = try scene()
-      let from = now()
+      let from = service.moment()
       do {
         let mount = try ScratchMount(binding: place("data"), on: place("point"))
         try agent.run("sleep 0.1; read l < \(place("point/read.csv")); sleep 0.1")
@@ -40,7 +40,7 @@ extension ServiceTests {
       expect(service, place("data/other.csv"), 0, from: from)
       expect(service, place("p*/other.csv"), 0, from: from, ["--glob"])
       expect(service, place("inner/"), 0, from: from)
-      let later = now()
+      let later = service.moment()
       expect(service, place("point/read.csv"), 2, from: later)
       expect(service, place("point/read.csv"), 0, from: later, ["--absent-name"])
     }
@@ -49,7 +49,7 @@ extension ServiceTests {
     func overlay() throws {
       let service = try ServiceUnderTest()
       let (agent, place) = try scene()
-      let from = now()
+      let from = service.moment()
       do {
         let mount = try ScratchMount(
           "overlay", on: place("point"),
@@ -68,7 +68,7 @@ extension ServiceTests {
       let service = try ServiceUnderTest()
       let (agent, place) = try scene()
       _ = try agent.file("upper/mine.csv")
-      let from = now()
+      let from = service.moment()
       let script = """
         mount --bind \(place("data")) \(place("point")); mount -t tmpfs own \(place("upper")); sleep 0.5; echo > \
         \(place("upper/mine.csv")); read l < \(place("point/read.csv")); read l < \(place("upper/mine.csv")); sleep 0.4
@@ -89,7 +89,7 @@ extension ServiceTests {
     func fileSystem() throws {
       let service = try ServiceUnderTest()
       let (agent, place) = try scene()
-      let from = now()
+      let from = service.moment()
       do {
         let mount = try ScratchMount("tmpfs", on: place("point"))
         try agent.run("sleep 0.5; echo new > \(place("point/new.csv")); sleep 0.3")
@@ -105,7 +105,7 @@ extension ServiceTests {
     func killed() throws {
       let service = try ServiceUnderTest()
       let (agent, place) = try scene()
-      let from = now()
+      let from = service.moment()
       do {
         let mount = try ScratchMount(binding: place("data"), on: place("point"))
         try agent.run("read l < \(place("point/read.csv"))")

@@ -91,6 +91,15 @@ final class ServiceUnderTest {
     return try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
   }
 
+  /// Now, with a batch ended before it and one after it. What happens next then has a time that is surely later, and
+  /// what has happened one that is surely earlier: a change is told to within its batch, which begins long before it
+  /// where nothing else happened.
+  func moment() -> String {
+    alibi("accesses", "--limit", "1")
+    defer { alibi("accesses", "--limit", "1") }
+    return now()
+  }
+
   func prove(_ target: String, from: String, _ more: String...) -> Subprocess.Outcome {
     alibi(["prove", target, "--from", from] + more)
   }

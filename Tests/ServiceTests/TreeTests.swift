@@ -13,7 +13,7 @@ extension ServiceTests {
       let agent = try StandInAgent()
       let file = try agent.file("a.txt")
       let other = try agent.file("other.txt")
-      let from = now()
+      let from = service.moment()
       let outcome = try agent.run(script(agent.actor, file), asRoot: asRoot)
       #expect(outcome.status == 0, "\(outcome.errors)", sourceLocation: location)
       try eventually("the access is recorded") { service.prove(file, from: from).status == 1 }
@@ -64,7 +64,7 @@ extension ServiceTests {
       let agent = try StandInAgent()
       let mapped = try agent.file("mapped.txt")
       let closed = try agent.file("closed.txt")
-      let from = now()
+      let from = service.moment()
       let start = "exec 8< \(closed); exec \(agent.launch) -c '\(agent.actor) map-stdin; :' < \(mapped)"
       let outcome = try Subprocess.run("/bin/sh", ["-c", start])
       #expect(outcome.status == 0, "\(outcome.errors)")
@@ -77,7 +77,7 @@ extension ServiceTests {
       let service = try ServiceUnderTest()
       let agent = try StandInAgent()
       let work = agent.home("work")
-      let from = now()
+      let from = service.moment()
       #expect(try agent.run("\(agent.actor) tmpfile-link \(work) \(work)/named.txt").status == 0)
       #expect(service.prove(work + "/named.txt", from: from).status == 1)
     }
@@ -87,7 +87,7 @@ extension ServiceTests {
       let service = try ServiceUnderTest()
       let agent = try StandInAgent()
       let file = try agent.file("a.txt")
-      let from = now()
+      let from = service.moment()
       // From outside any session.
       let outcome = try Subprocess.run(Place.actor, ["memfd-exec", file])
       #expect(outcome.status == 0, "\(outcome.errors)")
@@ -105,7 +105,7 @@ extension ServiceTests {
       _ = try Subprocess.run(
         "/bin/sh", ["-c", "cd \(place.path) && i=0; while [ $i -lt \(count) ]; do echo x > $i; i=$((i+1)); done"])
       Thread.sleep(forTimeInterval: 0.3)
-      let from = now()
+      let from = service.moment()
       #expect(try agent.run("\(agent.actor) storm \(place.path) \(count)").status == 0)
       #expect(service.prove(place.path + "/", from: from).status == 1)
       let outcome = service.alibi("accesses", "--json", "--path", place("*"))
