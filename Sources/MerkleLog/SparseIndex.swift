@@ -1,53 +1,39 @@
 /// An epoch's index of absence: a sparse Merkle tree of depth 256 (see `SparseProof`) over the keys of its accesses.
 ///
-/// Only the top of the tree is kept, down to where about one key is left in each subtree; what lies below is a chain
+/// Only the top of the tree is held, down to where about one key is left in each subtree; what lies below is a chain
 /// from a leaf up and is computed when asked for. So a root over n keys costs n·(256 − log₂n) hashes and no object per
-/// node, and a proof afterwards a few hundred hashes.
+/// node, and a proof afterwards a few hundred hashes; or some thousand, where only the upper part of the top was kept.
 public struct SparseIndex: Sendable {
-  /// A key that is present, and its leaf.
-  public struct Entry: Sendable, Hashable {
-    /// The key.
-    public var key: Hash
-    /// See `IndexKeys.leaf`.
-    public var leaf: Hash
-
-    /// An entry.
-    public init(key: Hash, leaf: Hash) {
-      self.key = key
-      self.leaf = leaf
-    }
-  }
-
-  /// What is present, by key.
-  public let entries: [Entry]
+  /// What is present, in order.
+  public let keys: [Hash]
   /// The tree's top in heap order: the root at 1, the children of i at 2i and 2i+1; 0 is unused.
-  ///
-  /// Worth keeping beside the entries: it is all that is dear to compute.
-  public let top: [Hash]
+  private let top: [Hash]
+  /// The secret that the leaves are made with; see `IndexKeys.leaf`.
+  private let hiding: [UInt8]
 
   /// The root; 32 zero bytes over nothing.
   public var root: Hash { top[1] }
 
   private var levels: Int { top.count.trailingZeroBitCount - 1 }
 
-  /// The index over these entries. Of several with one key the first counts.
-  public init(_ unsorted: [Entry]) {
-    var sorted = unsorted.enumerated().sorted { ($0.element.key, $0.offset) < ($1.element.key, $1.offset) }
-      .map(\.element)
+  /// The index over these keys.
+  public init(_ unsorted: some Sequence<Hash>, hiding: [UInt8]) {
+    var sorted = unsorted.sorted()
     var kept = 0
-    for entry in sorted where kept == 0 || sorted[kept - 1].key != entry.key {
-      sorted[kept] = entry
+    for key in sorted where kept == 0 || sorted[kept - 1] != key {
+      sorted[kept] = key
       kept += 1
     }
     sorted.removeLast(sorted.count - kept)
-    entries = sorted
+    keys = sorted
+    self.hiding = hiding
     let levels = Self.levels(for: sorted.count)
     var top = [Hash](repeating: .zero, count: 2 << levels)
     var at = 0
     for slot in 0..<(1 << levels) {
       var end = at
-      while end < sorted.count, Self.slot(of: sorted[end].key, levels: levels) == slot { end += 1 }
-      top[1 << levels + slot] = Self.root(of: sorted[at..<end], depth: levels)
+      while end < sorted.count, Self.slot(of: sorted[end], levels: levels) == slot { end += 1 }
+      top[1 << levels + slot] = Self.root(of: sorted[at..<end], depth: levels, hiding)
       at = end
     }
     for node in stride(from: 1 << levels - 1, to: 0, by: -1) {
@@ -56,25 +42,34 @@ public struct SparseIndex: Sendable {
     self.top = top
   }
 
-  /// The index as it was kept; nil unless the entries are sorted and the top is one for so many.
+  /// How many levels of the top are not worth their room: what is below is computed again for each proof.
+  private static let cut = 5
+
+  /// Worth keeping beside the keys: the upper part of the top, a node for some thirty keys. All else is dear, or cheap.
+  public var keptTop: [Hash] { Array(top.prefix(Self.keptCount(for: keys.count))) }
+
+  private static func keptCount(for count: Int) -> Int { 2 << max(0, levels(for: count) - cut) }
+
+  /// The index as it was kept; nil unless the keys are sorted and the top is one for so many.
   ///
   /// The hashes in the top are taken as they are: a proof made from a wrong one fails against the sealed root.
-  public init?(entries: [Entry], top: [Hash]) {
-    guard top.count == 2 << Self.levels(for: entries.count),
-      zip(entries, entries.dropFirst()).allSatisfy({ $0.key < $1.key })
+  public init?(keys: [Hash], hiding: [UInt8], keptTop: [Hash]) {
+    guard keptTop.count == Self.keptCount(for: keys.count),
+      zip(keys, keys.dropFirst()).allSatisfy({ $0 < $1 })
     else { return nil }
-    self.entries = entries
-    self.top = top
+    self.keys = keys
+    self.hiding = hiding
+    top = keptTop
   }
 
   /// The leaf at a key's place; `Hash.zero` where the key is absent.
-  public func leaf(at key: Hash) -> Hash {
-    let at = position(of: key)
-    return at < entries.count && entries[at].key == key ? entries[at].leaf : .zero
-  }
+  public func leaf(at key: Hash) -> Hash { contains(key) ? IndexKeys.leaf(key, hiding: hiding) : .zero }
 
   /// Whether the key is present.
-  public func contains(_ key: Hash) -> Bool { leaf(at: key) != .zero }
+  public func contains(_ key: Hash) -> Bool {
+    let at = first { $0 >= key }
+    return at < keys.count && keys[at] == key
+  }
 
   /// What shows that the key is present, or is not.
   public func proof(of key: Hash) -> SparseProof {
@@ -96,7 +91,7 @@ public struct SparseIndex: Sendable {
       let middle = Self.split(range, at: depth)
       let (mine, other) = key.bit(depth) ? (range[middle...], range[..<middle]) : (range[..<middle], range[middle...])
       depth += 1
-      add(Self.root(of: other, depth: depth), at: depth)
+      add(Self.root(of: other, depth: depth, hiding), at: depth)
       range = mine
     }
     // Made from the bitmap, it has the one form.
@@ -111,18 +106,16 @@ public struct SparseIndex: Sendable {
     levels == 0 ? 0 : Int(key.words.0 >> UInt64(64 - levels))
   }
 
-  private func slice(ofSlot slot: Int) -> ArraySlice<Entry> {
-    let begin = first { Self.slot(of: $0.key, levels: levels) >= slot }
-    let end = first { Self.slot(of: $0.key, levels: levels) > slot }
-    return entries[begin..<end]
+  private func slice(ofSlot slot: Int) -> ArraySlice<Hash> {
+    let begin = first { Self.slot(of: $0, levels: levels) >= slot }
+    let end = first { Self.slot(of: $0, levels: levels) > slot }
+    return keys[begin..<end]
   }
 
-  private func position(of key: Hash) -> Int { first { $0.key >= key } }
+  /// The first key from which on the condition holds.
+  private func first(where condition: (Hash) -> Bool) -> Int { Self.first(in: keys[...], where: condition) }
 
-  /// The first entry from which on the condition holds.
-  private func first(where condition: (Entry) -> Bool) -> Int { Self.first(in: entries[...], where: condition) }
-
-  private static func first(in slice: ArraySlice<Entry>, where condition: (Entry) -> Bool) -> Int {
+  private static func first(in slice: ArraySlice<Hash>, where condition: (Hash) -> Bool) -> Int {
     var low = slice.startIndex
     var high = slice.endIndex
     while low < high {
@@ -133,22 +126,21 @@ public struct SparseIndex: Sendable {
   }
 
   /// Where the keys begin whose bit `depth` is set; all share the bits before it.
-  private static func split(_ slice: ArraySlice<Entry>, at depth: Int) -> Int {
-    first(in: slice) { $0.key.bit(depth) }
-  }
+  private static func split(_ slice: ArraySlice<Hash>, at depth: Int) -> Int { first(in: slice) { $0.bit(depth) } }
 
   /// The root of the subtree at `depth` over keys that share their first `depth` bits.
-  private static func root(of slice: ArraySlice<Entry>, depth: Int) -> Hash {
-    guard let first = slice.first else { return .zero }
+  private static func root(of slice: ArraySlice<Hash>, depth: Int, _ hiding: [UInt8]) -> Hash {
+    guard let key = slice.first else { return .zero }
     if slice.count == 1 {
-      var hash = first.leaf
+      var hash = IndexKeys.leaf(key, hiding: hiding)
       for level in stride(from: SparseProof.depth, to: depth, by: -1) {
-        hash = SparseProof.node(hash, .zero, isRight: first.key.bit(level - 1))
+        hash = SparseProof.node(hash, .zero, isRight: key.bit(level - 1))
       }
       return hash
     }
     let middle = split(slice, at: depth)
     return SparseProof.node(
-      root(of: slice[..<middle], depth: depth + 1), root(of: slice[middle...], depth: depth + 1), isRight: false)
+      root(of: slice[..<middle], depth: depth + 1, hiding), root(of: slice[middle...], depth: depth + 1, hiding),
+      isRight: false)
   }
 }

@@ -2,6 +2,7 @@ public import Certificates
 public import Evidence
 internal import MerkleLog
 internal import Records
+internal import Synchronization
 
 /// Why what is sealed makes no certificate.
 public struct CertifierError: Error, Sendable, CustomStringConvertible {
@@ -43,7 +44,8 @@ public enum Certifier {
       throw CertifierError(
         description: "not all of that time is sealed", hint: "`alibi coverage` tells from when on there are records")
     }
-    let materials = try epochs.map { try material($0, request, fileSystems, store, size) }
+    let indices = Indices(store)
+    let materials = try epochs.map { try material($0, request, fileSystems, store, size, indices) }
     let authority = try store.records(["genesis", "key"]).filter { record in
       record.index < size
         && (record.kind == "genesis" || LogRecord(record.text).flatMap(KeyRecord.init)?.role == "cert")
@@ -74,7 +76,8 @@ public enum Certifier {
   }
 
   private static func material(
-    _ epoch: KeptEpoch, _ request: CertificateRequest, _ fileSystems: Set<UInt64>?, _ store: StoreReader, _ size: UInt64
+    _ epoch: KeptEpoch, _ request: CertificateRequest, _ fileSystems: Set<UInt64>?, _ store: StoreReader,
+    _ size: UInt64, _ indices: Indices
   ) throws -> EpochMaterial {
     guard let kept = try store.record(epoch.record), let record = LogRecord(kept.text).flatMap(EpochRecord.init) else {
       throw StoreError.damaged("the record of epoch \(epoch.number) is not there")
@@ -101,11 +104,24 @@ public enum Certifier {
       leaf: try leaf(kept, store, size), salt: salt,
       gaps: epoch.gaps.compactMap { LogRecord($0).flatMap(GapRecord.init) }, session: place, names: nil
     ) { key in
-      // Read for each key, so that only one index is in memory however many epochs there are.
-      guard let bytes = try store.keptEpoch(epoch.number)?.index, let index = SparseIndex(encoded: bytes) else {
-        throw StoreError.damaged("the index of epoch \(epoch.number) is not what was kept")
-      }
-      return index.proof(of: key)
+      try indices.index(of: epoch.number).proof(of: key)
     }
+  }
+}
+
+/// The index of one epoch at a time, however many epochs there are.
+private final class Indices: Sendable {
+  private let store: StoreReader
+  private let last = Mutex<(number: UInt64, index: SparseIndex)?>(nil)
+
+  init(_ store: StoreReader) { self.store = store }
+
+  func index(of epoch: UInt64) throws -> SparseIndex {
+    if let last = last.withLock({ $0 }), last.number == epoch { return last.index }
+    guard let kept = try store.keptEpoch(epoch), let bytes = kept.index, let hiding = kept.hiding,
+      let index = SparseIndex(encoded: bytes, hiding: hiding)
+    else { throw StoreError.damaged("the index of epoch \(epoch) is not what was kept") }
+    last.withLock { $0 = (epoch, index) }
+    return index
   }
 }

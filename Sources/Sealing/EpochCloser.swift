@@ -28,7 +28,7 @@ public enum EpochCloser {
       guard let last = try reader.epochs().last else { throw StoreError.damaged("there is nothing to close") }
       return Closed(number: last.number, to: last.time.to)
     }
-    let index = SparseIndex(facts.present.map { .init(key: $0, leaf: IndexKeys.leaf($0, hiding: hiding)) })
+    let index = SparseIndex(facts.present, hiding: hiding)
     let made = try record(source, keys: keys, hiding: hiding, indexRoot: index.root)
     try writer.keep(
       KeptEpoch(
@@ -143,23 +143,23 @@ extension FileIdentity {
 }
 
 extension SparseIndex {
-  /// How many keys, each with its leaf, and the top.
+  /// How many keys, the keys, and the part of the tree's top that is worth keeping.
   var encoded: [UInt8] {
+    let top = keptTop
     var out: [UInt8] = []
-    out.reserveCapacity(8 + 64 * entries.count + 32 * top.count)
-    out.append(bigEndian: UInt64(entries.count))
-    for entry in entries { out += entry.key.bytes + entry.leaf.bytes }
+    out.reserveCapacity(8 + 32 * (keys.count + top.count))
+    out.append(bigEndian: UInt64(keys.count))
+    for hash in keys { out += hash.bytes }
     for hash in top { out += hash.bytes }
     return out
   }
 
   /// Reads what `encoded` wrote; nil for anything else.
-  init?(encoded bytes: [UInt8]) {
+  init?(encoded bytes: [UInt8], hiding: [UInt8]) {
     guard bytes.count >= 8, bytes.count % 32 == 8 else { return nil }
     let count = bytes.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     let hashes = stride(from: 8, to: bytes.count, by: 32).compactMap { Hash(bytes[$0..<($0 + 32)]) }
-    guard count <= UInt64(hashes.count / 2) else { return nil }
-    let entries = (0..<Int(count)).map { Entry(key: hashes[2 * $0], leaf: hashes[2 * $0 + 1]) }
-    self.init(entries: entries, top: Array(hashes[(2 * Int(count))...]))
+    guard count <= UInt64(hashes.count) else { return nil }
+    self.init(keys: Array(hashes.prefix(Int(count))), hiding: hiding, keptTop: Array(hashes.dropFirst(Int(count))))
   }
 }

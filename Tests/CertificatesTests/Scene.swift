@@ -113,11 +113,7 @@ struct Scene {
     let from = Self.start + number * Self.day
     let keys = try #require(IndexKeys(salt: Self.secret(number, 1)))
     let hiding = Self.secret(number, 2)
-    let tree = SparseIndex(
-      day.facts.map { scope, fact in
-        let key = keys.key(fact, scope: Self.utf8(scope))
-        return .init(key: key, leaf: IndexKeys.leaf(key, hiding: hiding))
-      })
+    let tree = SparseIndex(day.facts.map { scope, fact in keys.key(fact, scope: Self.utf8(scope)) }, hiding: hiding)
     let names = try NameHistory(day.names, keys: keys, hiding: hiding)
     let gapTexts = try day.gaps.map { try #require($0.record).text }
     for text in gapTexts { try log.append(record: text) }
