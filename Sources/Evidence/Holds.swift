@@ -9,14 +9,42 @@ extension StoreReader {
     LEFT JOIN processes q ON q.id = p.space
     """
 
-  /// What lets through every access that a time touches, the time for which it was held included.
-  static let touches = """
-    a.t0 <= ? AND (a.t1 >= ? OR (a.operations & \(Operations.mapped.rawValue) <> 0 AND \
-    (q.released IS NULL OR q.released >= ?)) OR (a.operations & \(Operations.qualifiers.union(.open).rawValue) = \
-    \(Operations.open.rawValue) AND coalesce(a.closed, s.ended, ?) >= ?) OR (a.operations & \
-    \(Operations.qualifiers.union(.inherited).rawValue) = \(Operations.inherited.rawValue) AND \
-    coalesce(s.ended, ?) >= ?))
+  private static let isMapped = "a.operations & \(Operations.mapped.rawValue) <> 0"
+  private static let isLeftOpen =
+    "a.operations & \(Operations.qualifiers.union(.open).rawValue) = \(Operations.open.rawValue)"
+  private static let isInheritedStill = """
+    a.operations & \(Operations.qualifiers.union(.inherited).rawValue) = \(Operations.inherited.rawValue)
     """
+  private static let isNotReleased = "(q.released IS NULL OR q.released >= ?)"
+
+  /// What lets through every access that a time touches, the time for which it was held included. For few accesses: of
+  /// all it reads everything since the beginning.
+  static let touches = """
+    a.t0 <= ? AND (a.t1 >= ? OR (\(isMapped) AND \(isNotReleased)) \
+    OR (\(isLeftOpen) AND coalesce(a.closed, s.ended, ?) >= ?) OR (\(isInheritedStill) AND coalesce(s.ended, ?) >= ?))
+    """
+
+  /// Nanoseconds that few accesses last; those that last longer have an index of their own.
+  private static let usual: Int64 = 60_000_000_000
+
+  /// The numbers of the same accesses, each kind by its index.
+  static let touched = """
+    SELECT a.id FROM accesses a WHERE a.t0 >= ? AND a.t0 <= ? AND a.t1 >= ? \
+    UNION ALL SELECT a.id FROM accesses a WHERE a.t1 - a.t0 > \(usual) AND a.t1 >= ? AND a.t0 <= ? \
+    UNION ALL SELECT a.id FROM accesses a LEFT JOIN processes p ON p.id = a.process \
+    LEFT JOIN processes q ON q.id = p.space WHERE \(isMapped) AND a.t0 <= ? AND \(isNotReleased) \
+    UNION ALL SELECT a.id FROM accesses a LEFT JOIN sessions s ON s.id = a.session \
+    WHERE \(isLeftOpen) AND a.t0 <= ? AND coalesce(a.closed, s.ended, ?) >= ? \
+    UNION ALL SELECT a.id FROM accesses a LEFT JOIN sessions s ON s.id = a.session \
+    WHERE \(isInheritedStill) AND a.t0 <= ? AND coalesce(s.ended, ?) >= ?
+    """
+
+  /// The arguments of `touched`.
+  static func arguments(ofTouchedIn time: Interval) -> StatementArguments {
+    let (from, to) = (time.from.nanoseconds, time.to.nanoseconds)
+    let (early, isFar) = from.subtractingReportingOverflow(usual)
+    return [isFar ? Int64.min : early, to, from, from, to, to, from, to, from, from, to, from, from]
+  }
 
   static func touching(_ time: Interval) -> StatementArguments {
     let from = time.from.nanoseconds

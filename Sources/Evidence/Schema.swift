@@ -131,6 +131,16 @@ enum Schema {
           """)
     }
     registerEvidence(&migrator)
+    // What `StoreReader.touched` finds accesses by: those that last long, and those that may hold their file.
+    migrator.registerMigration("8 holds") { db in
+      try db.execute(
+        sql: """
+          CREATE INDEX accesses_long ON accesses(t1) WHERE t1 - t0 > 60000000000;
+          CREATE INDEX accesses_mapped ON accesses(t0, process) WHERE operations & 8192 <> 0;
+          CREATE INDEX accesses_left_open ON accesses(t0, session, closed) WHERE operations & 6145 = 1;
+          CREATE INDEX accesses_inherited ON accesses(t0, session) WHERE operations & 38912 = 32768;
+          """)
+    }
     return migrator
   }
 }

@@ -17,8 +17,12 @@ extension StoreReader {
     var taken: Set<Taken> = []
     var untold: [Interval] = []
     let rows = try Row.fetchCursor(
-      db, sql: accessQuery + " WHERE (\(touches) OR a.id > ?) AND a.id <= ? ORDER BY a.id",
-      arguments: touching(source.time) + [before ?? 0, last ?? 0])
+      db,
+      sql: """
+        \(accessQuery) WHERE a.id IN (\(touched) UNION ALL SELECT id FROM accesses WHERE id > ?) AND a.id <= ? \
+        ORDER BY a.id
+        """,
+      arguments: arguments(ofTouchedIn: source.time) + [before ?? 0, last ?? 0])
     while let raw = try rows.next() {
       let row = AccessRow(row: raw)
       let access = row.access

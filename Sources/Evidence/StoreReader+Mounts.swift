@@ -27,8 +27,8 @@ extension StoreReader {
   public func mounts(about time: Interval) throws(StoreError) -> MountRecords {
     try read { db in
       let held = try Int64.fetchOne(
-        db, sql: "SELECT min(a.t0) FROM accesses a \(Self.holders) WHERE \(Self.touches)",
-        arguments: Self.touching(time))
+        db, sql: "SELECT min(t0) FROM accesses WHERE id IN (\(Self.touched))",
+        arguments: Self.arguments(ofTouchedIn: time))
       let first = min(time.from, held.map { Timestamp(nanoseconds: $0) } ?? time.from)
       // A path may be told a little later than it was used.
       let whole = Interval(from: first.moved(seconds: -60), to: time.to.moved(seconds: 60))

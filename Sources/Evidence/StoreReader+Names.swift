@@ -47,10 +47,10 @@ extension StoreReader {
       db,
       sql: """
         SELECT DISTINCT f.file_system, f.inode, f.generation, f.subvolume FROM accesses a JOIN files f \
-        ON f.id = a.file \(holders) WHERE \(touches) AND (f.path = x'' OR a.operations & \(mapped.rawValue) = \
+        ON f.id = a.file WHERE a.id IN (\(touched)) AND (f.path = x'' OR a.operations & \(mapped.rawValue) = \
         \(Operations.mapped.rawValue) OR EXISTS (SELECT 1 FROM names n WHERE n.file_system = f.file_system AND \
         n.inode = f.inode AND n.subvolume = f.subvolume AND n.kind <> 1 AND (n.from_path IS NULL OR n.to_path IS NULL)))
-        """, arguments: touching(time)
+        """, arguments: arguments(ofTouchedIn: time)
     ).map(\.identity)
   }
 }

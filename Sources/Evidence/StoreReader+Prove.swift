@@ -64,10 +64,12 @@ extension StoreReader {
   private static func candidates(
     _ search: TargetSearch, _ question: ProofQuestion, _ db: Database
   ) throws -> [AccessRow] {
-    let sql = accessQuery + " WHERE \(touches)"
     guard let files = try search.fileNumbers(db) else {
-      return try Row.fetchAll(db, sql: sql, arguments: touching(question.time)).map(AccessRow.init(row:))
+      return try Row.fetchAll(
+        db, sql: accessQuery + " WHERE a.id IN (\(touched))", arguments: arguments(ofTouchedIn: question.time)
+      ).map(AccessRow.init(row:))
     }
+    let sql = accessQuery + " WHERE \(touches)"
     var found: [AccessRow] = []
     // A statement has a bounded number of arguments.
     for start in stride(from: 0, to: files.count, by: 500) {

@@ -129,10 +129,10 @@ struct TargetSearch {
       db,
       sql: """
         SELECT n.* FROM (SELECT DISTINCT f.file_system, f.inode, f.subvolume FROM accesses a \
-        JOIN files f ON f.id = a.file \(StoreReader.holders) WHERE \(StoreReader.touches)) x \
+        JOIN files f ON f.id = a.file WHERE a.id IN (\(StoreReader.touched))) x \
         CROSS JOIN names n ON n.file_system = x.file_system AND n.inode = x.inode AND n.subvolume = x.subvolume \
         WHERE n.kind <> 1 ORDER BY n.id
-        """, arguments: StoreReader.touching(question.time))
+        """, arguments: StoreReader.arguments(ofTouchedIn: question.time))
     for row in rows {
       let change = NameRow(row: row).change
       if let from = change.from {

@@ -118,8 +118,12 @@ struct HeldTests {
           CREATE INDEX names_to ON names(to_path);
           ALTER TABLE processes DROP COLUMN space;
           ALTER TABLE processes DROP COLUMN released;
+          DROP INDEX accesses_long;
+          DROP INDEX accesses_mapped;
+          DROP INDEX accesses_left_open;
+          DROP INDEX accesses_inherited;
           ALTER TABLE accesses DROP COLUMN closed;
-          DELETE FROM grdb_migrations WHERE identifier LIKE '2%';
+          DELETE FROM grdb_migrations WHERE identifier LIKE '2%' OR identifier LIKE '8%';
           """)
       try db.execute(
         sql: "INSERT INTO names VALUES (1, ?, 5, 1, 0, CAST('/data/a.csv' AS BLOB), CAST('/links/h' AS BLOB), 0, ?, ?)",
