@@ -34,6 +34,8 @@ final class Recorder: @unchecked Sendable {
   private var isSnapshotTooLarge = false
   /// Whether the next transaction is to be sealed.
   private var isSealDue = false
+  /// Whether a session has gained rights that could be used against the evidence: it is sealed before anything else.
+  private var isPrivilegeNew = false
   /// Whether one soon is to be: where losses follow each other, sealing each must not make the next.
   private var isSealWanted = false
   private var lastSeal: UInt64 = 0
@@ -55,12 +57,28 @@ final class Recorder: @unchecked Sendable {
     var failure: String?
     /// From when on records were given up because the store takes none; nil while none is missing.
     var lostSince: Timestamp?
-    var waiting: [(number: UInt64, isSealing: Bool, done: @Sendable (Timestamp?) -> Void)] = []
+    var waiting: [Waiting] = []
     /// Never a number that a recorder before this one gave.
     var nextBarrier = Clock.monotonic.now
     var rules: AgentRules?
   }
 
+  /// Somebody who waits for everything up to a moment to be committed.
+  struct Waiting: Sendable {
+    var number: UInt64
+    var isSealing: Bool
+    /// The moment.
+    var moment: Timestamp
+    /// CLOCK_MONOTONIC from which on less is answered: canaries may be held up, or not be seen at all.
+    var patience: UInt64
+    var done: @Sendable (Timestamp?) -> Void
+
+    func isServed(by committed: Timestamp?) -> Bool {
+      committed ?? .distantPast >= moment || Clock.monotonic.now >= patience
+    }
+  }
+
+  private static let barrierPatience: UInt64 = 1_000_000_000
   private static let commitInterval: UInt64 = 250_000_000
   private static let idleCommitInterval: UInt64 = 10_000_000_000
   /// Doubled with each failure, to eight times.
@@ -112,7 +130,10 @@ final class Recorder: @unchecked Sendable {
     let number = shared.withLock { shared in
       let number = shared.nextBarrier
       shared.nextBarrier += 1
-      shared.waiting.append((number, sealing, done))
+      shared.waiting.append(
+        Waiting(
+          number: number, isSealing: sealing, moment: Timestamp(nanoseconds: Int64(Clock.wall.now)),
+          patience: Clock.monotonic.now + Self.barrierPatience, done: done))
       return number
     }
     heart.barrier(number)
@@ -172,7 +193,7 @@ final class Recorder: @unchecked Sendable {
       }
       at = end
       let isPressing = backlog.findings.count > 20_000 || at - ring.tail > UInt64(ring.capacity / 8)
-      if !reached.isEmpty || isPressing { commitIfDue(now: true) }
+      if !reached.isEmpty || isPressing || isPrivilegeNew { commitIfDue(now: true) }
       if backlog.isFull || at - ring.tail > UInt64(ring.capacity / 8 * 3) { giveUp() }
     }
   }
@@ -227,15 +248,17 @@ final class Recorder: @unchecked Sendable {
     do {
       let reason = "the store refused records until they did not fit in memory any more"
       keepSnapshot()
+      let served = served
       let isSealing =
         isSealDue || isSealWanted && time - lastSeal > Self.sealSpacing || unsealed >= Self.sealBound
-        || backlog.lost != nil || isSealAwaited
+        || backlog.lost != nil || served.contains(where: \.isSealing)
       try writer.commit(
         backlog.transaction(reason: reason), covered: covered, journalOffset: at,
         sealing: isSealing ? seals.sealer : nil)
       kept = at
       if isSealing {
         isSealDue = false
+        isPrivilegeNew = false
         isSealWanted = false
         lastSeal = time
         unsealed = 0
@@ -245,18 +268,20 @@ final class Recorder: @unchecked Sendable {
       ring.release(upTo: at)
       let to = covered?.to
       let sessions = engine.openSessions
-      let answered = shared.withLock { shared in
+      let here = Set(reached), numbers = Set(served.map(\.number))
+      reached.removeAll()
+      let early = shared.withLock { shared in
         shared.committedTo = to ?? shared.committedTo
         shared.openSessions = sessions
         shared.failure = nil
         shared.lostSince = nil
-        let numbers = Set(reached)
-        let done = shared.waiting.filter { numbers.contains($0.number) }
         shared.waiting.removeAll { numbers.contains($0.number) }
-        return done
+        // Nobody waits here for what a recorder before this one was asked.
+        return here.intersection(shared.waiting.map(\.number))
       }
-      reached.removeAll()
-      for waiting in answered { waiting.done(to) }
+      for waiting in served { waiting.done(to) }
+      // The canaries that vouch for the moment were read too late for this batch: others, and the barrier again.
+      for number in early { heart.barrier(number) }
       if failures > 0 { logger.notice("the store takes records again") }
       failures = 0
     } catch {
@@ -268,7 +293,10 @@ final class Recorder: @unchecked Sendable {
   private func noteSealing(_ findings: [Finding]) {
     for finding in findings {
       switch finding {
-      case .seal, .privileged: isSealDue = true
+      case .seal: isSealDue = true
+      case .privileged:
+        isSealDue = true
+        isPrivilegeNew = true
       case .gap: isSealWanted = true
       case .access: unsealed += 1
       default: continue
@@ -276,9 +304,11 @@ final class Recorder: @unchecked Sendable {
     }
   }
 
-  /// Whether somebody whose barrier has been reached waits for a seal.
-  private var isSealAwaited: Bool {
-    shared.withLock { shared in shared.waiting.contains { $0.isSealing && reached.contains($0.number) } }
+  /// Those whose barrier has been reached, and who need not wait for more.
+  private var served: [Waiting] {
+    shared.withLock { shared in
+      shared.waiting.filter { reached.contains($0.number) && $0.isServed(by: covered?.to) }
+    }
   }
 
   /// Puts what is known now where a successor finds it.
