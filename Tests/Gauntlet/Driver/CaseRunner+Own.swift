@@ -24,6 +24,8 @@ extension CaseRunner {
     case "C5": try mountedAgain(each)
     case "C6": try fullDisk(each)
     case "C7": try clockSet(each)
+    case "C8": try powerCut(each)
+    case "C9": try edited(each)
     case "C10": try noRights(each)
     case "C12": try becameRoot(each)
     case "C14": try cutOff(each)

@@ -85,8 +85,8 @@ extension NamedCase {
     .init(name: "C5", title: "unmounted and mounted again at once", expected: .own),
     .init(name: "C6", title: "the disk of the evidence full", expected: .own),
     .init(name: "C7", title: "the wall clock put back and forth", expected: .own),
-    .init(name: "C8", title: "power cut", expected: .later, note: "sealing (issue 4)"),
-    .init(name: "C9", title: "evidence edited", expected: .later, note: "the log and its certificates (issue 4)"),
+    .init(name: "C8", title: "power cut", expected: .own),
+    .init(name: "C9", title: "evidence edited", expected: .own),
     .init(name: "C10", title: "a reader without rights", expected: .own),
     .init(name: "C11", title: "a quiet machine", expected: .nothing, agent: "at 10", asks: ["$1"]),
     .init(

@@ -99,6 +99,18 @@ final class Service {
     try start()
   }
 
+  /// Everything of the service is gone at once; `meanwhile` is what happens to its disk.
+  func cutPower(_ meanwhile: () throws -> Void) throws {
+    let recorder = try recorder()
+    process?.signal(SIGKILL)
+    if let recorder { kill(recorder, SIGKILL) }
+    process?.wait()
+    process = nil
+    while let recorder, kill(recorder, 0) == 0 { Wall.sleep(milliseconds: 5) }
+    try meanwhile()
+    try start()
+  }
+
   var pid: Int32 { process?.pid ?? 0 }
 
   func alibi(_ arguments: [String]) throws -> (status: Int32, output: [UInt8]) {
