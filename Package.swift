@@ -111,6 +111,9 @@ let package = Package(
         "Sealing", "Evidence", "Records", "MerkleLog", "Certificates", "LinuxKernel",
         .product(name: "GRDB", package: "GRDB.swift"),
       ], swiftSettings: strict),
+    .executableTarget(
+      name: "alibi-year", dependencies: ["Sealing", "Evidence", "Records", "MerkleLog", "LinuxKernel"],
+      path: "Tests/Benchmarks/Year", swiftSettings: strict),
     .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Records"], swiftSettings: strict),
     .testTarget(
       name: "EvidenceTests",
