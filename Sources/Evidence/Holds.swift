@@ -28,22 +28,57 @@ extension StoreReader {
   private static let usual: Int64 = 60_000_000_000
 
   /// The numbers of the same accesses, each kind by its index.
-  static let touched = """
-    SELECT a.id FROM accesses a WHERE a.t0 >= ? AND a.t0 <= ? AND a.t1 >= ? \
-    UNION ALL SELECT a.id FROM accesses a WHERE a.t1 - a.t0 > \(usual) AND a.t1 >= ? AND a.t0 <= ? \
-    UNION ALL SELECT a.id FROM accesses a LEFT JOIN processes p ON p.id = a.process \
+  static let touched = each("a.id")
+
+  /// When the first of the same accesses may have been.
+  static let firstTouched = "SELECT min(first) FROM (\(each("min(a.t0) AS first")))"
+
+  private static func each(_ what: String) -> String {
+    """
+    SELECT \(what) FROM accesses a WHERE a.t0 >= ? AND a.t0 <= ? AND a.t1 >= ? \
+    UNION ALL SELECT \(what) FROM accesses a WHERE a.t1 - a.t0 > \(usual) AND a.t1 >= ? AND a.t0 <= ? \
+    UNION ALL SELECT \(what) FROM accesses a LEFT JOIN processes p ON p.id = a.process \
     LEFT JOIN processes q ON q.id = p.space WHERE \(isMapped) AND a.t0 <= ? AND \(isNotReleased) \
-    UNION ALL SELECT a.id FROM accesses a LEFT JOIN sessions s ON s.id = a.session \
+    UNION ALL SELECT \(what) FROM accesses a LEFT JOIN sessions s ON s.id = a.session \
     WHERE \(isLeftOpen) AND a.t0 <= ? AND coalesce(a.closed, s.ended, ?) >= ? \
-    UNION ALL SELECT a.id FROM accesses a LEFT JOIN sessions s ON s.id = a.session \
+    UNION ALL SELECT \(what) FROM accesses a LEFT JOIN sessions s ON s.id = a.session \
     WHERE \(isInheritedStill) AND a.t0 <= ? AND coalesce(s.ended, ?) >= ?
     """
+  }
 
-  /// The arguments of `touched`.
+  /// The arguments of `touched` and `firstTouched`.
   static func arguments(ofTouchedIn time: Interval) -> StatementArguments {
     let (from, to) = (time.from.nanoseconds, time.to.nanoseconds)
     let (early, isFar) = from.subtractingReportingOverflow(usual)
     return [isFar ? Int64.min : early, to, from, from, to, to, from, to, from, from, to, from, from]
+  }
+
+  /// A part of a statement, with its arguments.
+  typealias Part = (sql: String, arguments: StatementArguments)
+
+  /// What lets through the accesses that a time touches where other conditions let through few in all of history, and
+  /// the statement for the numbers of the files that were accessed.
+  ///
+  /// In a time that is much of history most files were accessed, often: each is asked for itself then, up to its first
+  /// access.
+  static func touching(_ time: Interval, _ db: Database) throws -> (condition: Part, files: Part) {
+    let row = try Row.fetchOne(
+      db, sql: "SELECT (SELECT min(t0) FROM accesses) AS t0, (SELECT max(t0) FROM accesses) AS t1")
+    if let from = row?.time("t0"), let to = row?.time("t1"), case let history = Interval(from: from, to: to),
+      let part = time.intersection(history), part.seconds * 20 > history.seconds
+    {
+      return (
+        (touches, touching(time)),
+        (
+          "SELECT f.id FROM files f WHERE EXISTS (SELECT 1 FROM accesses a \(holders) WHERE a.file = f.id AND \(touches))",
+          touching(time)
+        )
+      )
+    }
+    let arguments = arguments(ofTouchedIn: time)
+    return (
+      ("a.id IN (\(touched))", arguments), ("SELECT a.file FROM accesses a WHERE a.id IN (\(touched))", arguments)
+    )
   }
 
   static func touching(_ time: Interval) -> StatementArguments {

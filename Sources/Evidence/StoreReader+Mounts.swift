@@ -27,7 +27,7 @@ extension StoreReader {
   public func mounts(about time: Interval) throws(StoreError) -> MountRecords {
     try read { db in
       let held = try Int64.fetchOne(
-        db, sql: "SELECT min(t0) FROM accesses WHERE id IN (\(Self.touched))",
+        db, sql: Self.firstTouched,
         arguments: Self.arguments(ofTouchedIn: time))
       let first = min(time.from, held.map { Timestamp(nanoseconds: $0) } ?? time.from)
       // A path may be told a little later than it was used.

@@ -42,15 +42,17 @@ extension StoreReader {
   }
 
   private static func suspects(_ time: Interval, _ db: Database) throws -> [FileIdentity] {
-    let mapped = Operations.mapped.union(.open)
+    let (condition, accessed) = try touching(time, db)
+    let mapped = Operations.mapped.rawValue, either = Operations.mapped.union(.open).rawValue
     return try Row.fetchAll(
       db,
       sql: """
-        SELECT DISTINCT f.file_system, f.inode, f.generation, f.subvolume FROM accesses a JOIN files f \
-        ON f.id = a.file WHERE a.id IN (\(touched)) AND (f.path = x'' OR a.operations & \(mapped.rawValue) = \
-        \(Operations.mapped.rawValue) OR EXISTS (SELECT 1 FROM names n WHERE n.file_system = f.file_system AND \
-        n.inode = f.inode AND n.subvolume = f.subvolume AND n.kind <> 1 AND (n.from_path IS NULL OR n.to_path IS NULL)))
-        """, arguments: arguments(ofTouchedIn: time)
+        SELECT f.file_system, f.inode, f.generation, f.subvolume FROM files f WHERE f.id IN (\(accessed.sql)) \
+        AND (f.path = x'' OR EXISTS (SELECT 1 FROM names n WHERE n.file_system = f.file_system AND \
+        n.inode = f.inode AND n.subvolume = f.subvolume AND n.kind <> 1 AND (n.from_path IS NULL OR n.to_path IS NULL))) \
+        UNION SELECT f.file_system, f.inode, f.generation, f.subvolume FROM accesses a JOIN files f ON f.id = a.file \
+        \(holders) WHERE a.operations & \(mapped) <> 0 AND a.operations & \(either) = \(mapped) AND \(condition.sql)
+        """, arguments: accessed.arguments + condition.arguments
     ).map(\.identity)
   }
 }

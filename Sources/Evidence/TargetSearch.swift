@@ -125,14 +125,14 @@ struct TargetSearch {
   /// Only a file that was accessed in that time matters, so the search begins with these.
   private mutating func followFiles(_ db: Database) throws {
     var bearings: [FileIdentity: [RawPath: Bearing]] = [:]
+    let accessed = try StoreReader.touching(question.time, db).files
     let rows = try Row.fetchAll(
       db,
       sql: """
-        SELECT n.* FROM (SELECT DISTINCT f.file_system, f.inode, f.subvolume FROM accesses a \
-        JOIN files f ON f.id = a.file WHERE a.id IN (\(StoreReader.touched))) x \
+        SELECT n.* FROM (SELECT DISTINCT file_system, inode, subvolume FROM files WHERE id IN (\(accessed.sql))) x \
         CROSS JOIN names n ON n.file_system = x.file_system AND n.inode = x.inode AND n.subvolume = x.subvolume \
         WHERE n.kind <> 1 ORDER BY n.id
-        """, arguments: StoreReader.arguments(ofTouchedIn: question.time))
+        """, arguments: accessed.arguments)
     for row in rows {
       let change = NameRow(row: row).change
       if let from = change.from {

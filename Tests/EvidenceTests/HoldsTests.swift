@@ -56,7 +56,7 @@ struct HoldsTests {
     var random = SystemRandomNumberGenerator()
     let shelf = try shelf(&random)
     try DatabaseQueue(path: shelf.directory + "/alibi.sqlite").read { db in
-      var sizes: Set<Int> = []
+      var sizes: Set<Int> = [], shapes: Set<String> = []
       for _ in 0..<300 {
         let from = Int64.random(in: -10..<1300, using: &random)
         let time = Interval(from: at(from), to: at(from + Int64.random(in: 0..<300, using: &random)))
@@ -67,7 +67,22 @@ struct HoldsTests {
           db, sql: StoreReader.touched, arguments: StoreReader.arguments(ofTouchedIn: time))
         #expect(found == every, "\(time)")
         sizes.insert(every.count)
+        let first = try Int64.fetchOne(
+          db, sql: "SELECT min(t0) FROM accesses WHERE id IN (\(every.map(String.init).joined(separator: ",")))")
+        #expect(
+          try Int64.fetchOne(
+            db, sql: StoreReader.firstTouched, arguments: StoreReader.arguments(ofTouchedIn: time)) == first)
+        let files = try Int64.fetchSet(
+          db, sql: "SELECT file FROM accesses WHERE id IN (\(every.map(String.init).joined(separator: ",")))")
+        let (condition, accessed) = try StoreReader.touching(time, db)
+        shapes.insert(accessed.sql)
+        #expect(try Int64.fetchSet(db, sql: accessed.sql, arguments: accessed.arguments) == files)
+        #expect(
+          try Int64.fetchSet(
+            db, sql: "SELECT a.id FROM accesses a \(StoreReader.holders) WHERE \(condition.sql)",
+            arguments: condition.arguments) == every)
       }
+      #expect(shapes.count == 2, "a time may be much of history, or little")
       #expect(sizes.count > 30, "the times touch different accesses")
     }
   }
