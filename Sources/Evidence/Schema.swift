@@ -131,6 +131,7 @@ enum Schema {
           """)
     }
     registerEvidence(&migrator)
+    registerKeeping(&migrator)
     return migrator
   }
 }
