@@ -196,7 +196,10 @@ extension LogRecord.Kind {
     case .gap: [("from", .number), ("to", .number), ("source", .word), ("reason", .line)]
     case .anchor: [("kind", .word), ("size", .number), ("time", .number), ("token", .hash)]
     case .erasure:
-      [("count", .number), ("kinds", .words), ("first", .number), ("last", .number), ("basis", .word)]
+      [
+        ("count", .number), ("kinds", .words), ("first", .number), ("last", .number), ("basis", .word),
+        ("root", .hash),
+      ]
     case .prune: [("first", .number), ("last", .number), ("time", .number)]
     case .key:
       [

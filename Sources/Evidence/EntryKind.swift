@@ -67,6 +67,14 @@ enum EntryKind: UInt8, CaseIterable {
     }
   }
 
+  /// The table whose row goes with the entry; nil where the row is also another's, or stays.
+  var table: String? {
+    switch self {
+    case .person, .bearer, .run: nil
+    default: source.from.split(separator: " ").first.map(String.init)
+    }
+  }
+
   /// Rows that are no entry of this kind are left out.
   private var condition: String {
     switch self {

@@ -141,6 +141,7 @@ enum Schema {
           CREATE INDEX accesses_inherited ON accesses(t0, session) WHERE operations & 38912 = 32768;
           """)
     }
+    registerKeeping(&migrator)
     return migrator
   }
 }

@@ -30,6 +30,24 @@ public struct SealAudit: Sendable {
   public var events: UInt64 = 0
   /// The root over them.
   public var root = Hash(of: [])
+  /// Whether its values were deleted when their time was over; then `remains` has what stayed, and there is no root.
+  public var isPruned = false
+  /// What stayed of a pruned seal.
+  public var remains: [Remainder] = []
+}
+
+/// An entry or event that stayed when its seal's values were deleted, and what shows that the seal had it.
+public struct Remainder: Sendable, Hashable {
+  /// What it is, in words.
+  public var name: String
+  /// Its leaf.
+  public var leaf: Hash
+  /// Its place among the seal's leaves.
+  public var place: UInt64
+  /// How many leaves the seal had.
+  public var size: UInt64
+  /// The siblings up to the seal's root.
+  public var siblings: [Hash]
 }
 
 /// Everything in a store recomputed from its rows.
@@ -40,8 +58,8 @@ public struct StoreAudit: Sendable {
   public var flaws: [Flaw] = []
   /// Rows that came after the last seal.
   public var unsealed = 0
-  /// Entries whose value was erased.
-  public var erased = 0
+  /// Entries whose value was erased, by the index of the record that tells of it, each group by id and then kind.
+  public var erased: [UInt64: [EntryCommitment]] = [:]
   /// Whether the last run was ended in order; then nothing is unsealed.
   public var isAtRest = false
   /// The log's hashes as they are kept.
@@ -63,6 +81,9 @@ extension StoreReader {
       audit.checkpoints = try Blob.fetchAll(db, sql: "SELECT note FROM checkpoints ORDER BY size").map(\.bytes)
       var seals = try Seals(db)
       while try seals.next(into: &audit) {}
+      for (record, entries) in audit.erased {
+        audit.erased[record] = entries.sorted { ($0.id, $0.kind) < ($1.id, $1.kind) }
+      }
       try Self.findUnsealed(&audit, seals.lastEvent, db)
       try Self.compareChanges(&audit, db)
       let sealed = audit.seals.last?.time.to.nanoseconds ?? 0
@@ -86,7 +107,8 @@ extension StoreReader {
     init(_ db: Database) throws {
       self.db = db
       rows = try Row.fetchAll(db, sql: "SELECT * FROM log_seals ORDER BY id")
-      entries = try Row.fetchCursor(db, sql: "SELECT seal, id, kind, opening, commitment FROM entries ORDER BY 1, 2, 3")
+      entries = try Row.fetchCursor(
+        db, sql: "SELECT seal, id, kind, opening, commitment, erased FROM entries ORDER BY 1, 2, 3")
       waiting = try entries.next()?.copy()
     }
 
@@ -100,9 +122,13 @@ extension StoreReader {
       let number = row["id"] as Int64
       if number != Int64(at) { audit.flaws.append(Flaw("seal \(number)", "the seal before it is missing")) }
       var seal = SealAudit(sequence: UInt64(number), record: row.unsigned("record"), time: row.span)
+      seal.isPruned = row["pruned"]
       var hashes: [Hash] = []
       while let entry = waiting, (entry["seal"] as Int64) <= number {
-        if let leaf = try check(entry, &audit) { hashes.append(leaf) }
+        if let leaf = try check(entry, &audit) {
+          hashes.append(leaf)
+          if seal.isPruned { try keep(entry["kind"], entry["id"], leaf, in: &seal) }
+        }
         seal.entries += 1
         waiting = try entries.next()?.copy()
       }
@@ -110,13 +136,46 @@ extension StoreReader {
       let events = try Row.fetchCursor(
         db, sql: CommittedEvent.query + " WHERE id > ? AND id <= ? ORDER BY id", arguments: [lastEvent, end])
       while let event = try events.next() {
-        hashes.append(.leaf(CommittedEvent(row: event).encoded))
+        let leaf = Hash.leaf(CommittedEvent(row: event).encoded)
+        hashes.append(leaf)
+        if seal.isPruned { try keep(Needs.event, event["id"], leaf, in: &seal) }
         seal.events += 1
       }
       lastEvent = end
+      if seal.isPruned { try findLost(seal, &audit) }
       seal.root = LogCheck.root(of: hashes)
       audit.seals.append(seal)
       return true
+    }
+
+    /// What stayed, with what shows that it was there; without that it has no place.
+    private func keep(_ kind: Int64, _ id: Int64, _ leaf: Hash, in seal: inout SealAudit) throws {
+      let row = try Row.fetchOne(
+        db.cachedStatement(sql: "SELECT place, size, siblings FROM remains WHERE kind = ? AND id = ?"),
+        arguments: [kind, id])
+      let bytes = (row?["siblings"] as Blob?)?.bytes ?? []
+      let siblings = stride(from: 0, to: bytes.count - bytes.count % 32, by: 32).compactMap {
+        Hash(bytes[$0..<($0 + 32)])
+      }
+      let word = EntryKind(rawValue: UInt8(truncatingIfNeeded: kind)).map { "\($0)" } ?? "access"
+      seal.remains.append(
+        Remainder(
+          name: "\(word) \(id)", leaf: leaf, place: row?.unsigned("place") ?? 0, size: row?.unsigned("size") ?? 0,
+          siblings: siblings))
+    }
+
+    /// What is to be there and is not.
+    private func findLost(_ seal: SealAudit, _ audit: inout StoreAudit) throws {
+      let lost = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT r.kind, r.id FROM remains r WHERE r.seal = ? AND NOT EXISTS (SELECT 1 FROM entries e \
+          WHERE e.kind = r.kind AND e.id = r.id) AND NOT EXISTS (SELECT 1 FROM accesses a WHERE r.kind = 0 AND a.id = r.id)
+          """, arguments: [Int64(seal.sequence)])
+      for row in lost {
+        audit.flaws.append(
+          Flaw("seal \(seal.sequence)", "what remained of it is gone: \(row["kind"] as Int64) \(row["id"] as Int64)"))
+      }
     }
 
     private func check(_ entry: Row, _ audit: inout StoreAudit) throws -> Hash? {
@@ -137,8 +196,11 @@ extension StoreReader {
         } else if made?.commitment != kept {
           audit.flaws.append(Flaw("\(kind) \(id)", "is not what was sealed"))
         }
+      } else if let record = entry["erased"] as Int64? {
+        audit.erased[UInt64(bitPattern: record), default: []].append(
+          EntryCommitment(kind: kind.rawValue, id: UInt64(bitPattern: id), commitment: kept))
       } else {
-        audit.erased += 1
+        audit.flaws.append(Flaw("\(kind) \(id)", "has no opening, and no record tells that it was erased"))
       }
       return .leaf(EntryCommitment(kind: kind.rawValue, id: UInt64(bitPattern: id), commitment: kept).encoded)
     }

@@ -160,6 +160,13 @@ extension StoreReader {
         missing.append(Gap(time: part, source: loss.source, reason: loss.reason, fileSystem: loss.fileSystem))
       }
     }
+    let pruned = try Int64.fetchOne(db, sql: "SELECT max(t1) FROM epochs WHERE pruned IS NOT NULL")
+    if let pruned, asked.from.nanoseconds < pruned {
+      missing.append(
+        Gap(
+          time: Interval(from: asked.from, to: min(asked.to, Timestamp(nanoseconds: pruned))), source: "retention",
+          reason: "its time is over: what was recorded then has been deleted", fileSystem: nil))
+    }
     var covered = IntervalSet(good)
     for gap in missing { covered = covered.subtracting(gap.time) }
     return (missing.sorted { ($0.time.from, $0.source) < ($1.time.from, $1.source) }, covered)

@@ -37,6 +37,12 @@ extension StoreReader {
       }
       let isInherited = access.operations.contains(.inherited)
       guard isNow || isHeld, isInherited || does(.any) else { continue }
+      if row.isFileErased {
+        source.addGap(
+          Interval(from: access.time.from, to: max(access.time.to, end ?? .distantPast)).intersection(source.time)
+            ?? source.time, "erased", "what was accessed has been erased")
+        continue
+      }
       if isInherited, try isOwn(access, db) { continue }
       let key = Taken(
         file: raw["file"], session: access.session, writes: does(.write), executes: does(.exec),
@@ -163,7 +169,8 @@ extension StoreReader {
     private func elsewhere(_ path: RawPath, _ move: NameChange, _ source: inout EpochSource) -> [RawPath] {
       guard let from = move.from, let to = move.to else { return [] }
       guard from.isAbsolute, to.isAbsolute else {
-        for known in [from, to] where known.isAbsolute && path.isAtOrBeneath(known) {
+        let isErased = from.bytes.isEmpty && to.bytes.isEmpty
+        for known in [from, to] where isErased || known.isAbsolute && path.isAtOrBeneath(known) {
           source.addGap(time, "names", "a directory was moved where nobody can tell")
         }
         return []

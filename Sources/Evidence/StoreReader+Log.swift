@@ -19,7 +19,8 @@ extension StoreReader {
       try Row.fetchAll(
         db,
         sql: """
-          SELECT id, record, t0, t1, last_seal, salt, NULL AS hiding, NULL AS keys, sessions, gaps FROM epochs ORDER BY id
+          SELECT id, record, t0, t1, last_seal, salt, NULL AS hiding, NULL AS keys, sessions, gaps, pruned FROM epochs \
+          ORDER BY id
           """
       ).map(KeptEpoch.init(row:))
     }

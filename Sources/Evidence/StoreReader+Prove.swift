@@ -51,6 +51,10 @@ extension StoreReader {
       row.heldUntil = boots.end(of: row)
       let isHeld = row.access.time.to <= question.time.to && (row.heldUntil ?? .distantPast) > question.time.from
       guard row.access.time.overlaps(question.time) || isHeld else { continue }
+      if row.isFileErased {
+        hits.append(Hit(row: row, isSure: false, isHeld: isHeld, doubt: "what was accessed has been erased"))
+        continue
+      }
       let answer = search.matches(row.access)
       let doubt = answer == .did ? nil : search.doubt(row.access)
       if answer != .didNot || doubt != nil {
@@ -144,6 +148,15 @@ extension StoreReader {
       let isInherited = row.access.operations.contains(.inherited)
       let answer = hit.answer(question)
       guard isInherited ? question.kind != .exec : answer != .didNot else { continue }
+      if row.isFileErased || row.isSessionErased && question.isAboutSession {
+        guard row.isSessionErased || row.access.session.map(inScope.contains) != false else { continue }
+        let what = row.isFileErased ? "what was accessed" : "the session that accessed it"
+        verdict.hazards.append(
+          Verdict.Hazard(
+            kind: "erased", detail: "record \(row.id): \(what) has been erased",
+            time: Interval(from: row.access.time.from, to: max(row.access.time.to, row.heldUntil ?? .distantPast))))
+        continue
+      }
       if isInherited, try isOwn(row.access, db) { continue }
       if let doubt = hit.doubt {
         guard row.access.session.map(inScope.contains) != false else { continue }
@@ -257,6 +270,11 @@ extension ProofQuestion {
     case .session(let key): filter.session = key
     }
     return filter
+  }
+
+  /// Whether it is about one session, or one conversation.
+  var isAboutSession: Bool {
+    if case .session = scope { true } else { false }
   }
 
   /// Whether an access surely happened within the asked time.

@@ -93,6 +93,11 @@ public struct AccessRow: Sendable, Hashable {
   /// was over with its last event.
   public var heldUntil: Timestamp?
 
+  /// Whether the file, or what is known of it, was erased.
+  public var isFileErased = false
+  /// Whether the session was erased.
+  public var isSessionErased = false
+
   /// Whether it began before `moment` and what it opened or mapped was held then.
   public func wasHeld(at moment: Timestamp) -> Bool {
     access.time.from < moment && (heldUntil ?? .distantPast) > moment
@@ -291,7 +296,8 @@ extension StoreReader {
   }
 
   static let accessQuery = """
-    SELECT a.*, q.released, s.ended AS session_ended, f.path, f.name, f.file_system, f.inode, f.generation, f.subvolume, s.key AS session_key, s.agent, \
+    SELECT a.*, q.released, s.ended AS session_ended, f.path, f.name, f.file_system, f.inode, f.generation, f.subvolume, \
+    f.erased AS file_erased, s.erased AS session_erased, s.key AS session_key, s.agent, \
     s.uid, s.login_uid, s.user_name, s.terminal, s.working_directory, s.project, p.executable, p.pid, p.class, \
     (SELECT c.conversation FROM conversations c WHERE c.session = a.session AND c.since <= a.t1 \
     ORDER BY c.since DESC, c.id DESC LIMIT 1) AS conversation, \
@@ -348,7 +354,8 @@ extension AccessRow {
         ).developer
       },
       project: row.path("project"), executable: row.path("executable"), pid: row["pid"],
-      processClass: (row["class"] as String?).flatMap { ProcessClass(rawValue: $0) }, heldUntil: row.heldUntil)
+      processClass: (row["class"] as String?).flatMap { ProcessClass(rawValue: $0) }, heldUntil: row.heldUntil,
+      isFileErased: row["file_erased"], isSessionErased: row["session_erased"] ?? false)
   }
 }
 

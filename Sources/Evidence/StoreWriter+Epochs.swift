@@ -21,6 +21,8 @@ public struct KeptEpoch: Sendable {
   public var sessions: [String]
   /// The texts of its GAP records, in order.
   public var gaps: [[UInt8]]
+  /// The index of the PRUNE record that tells of its end; nil while it is kept.
+  public var pruned: UInt64?
 
   /// An epoch of these parts.
   public init(
@@ -86,5 +88,6 @@ extension KeptEpoch {
       number: row.unsigned("id"), record: row.unsigned("record"), time: row.span, lastSeal: row.unsigned("last_seal"),
       salt: (row["salt"] as Blob?)?.bytes, hiding: (row["hiding"] as Blob?)?.bytes,
       index: (row["keys"] as Blob?)?.bytes, sessions: sessions, gaps: gaps)
+    pruned = (row["pruned"] as Int64?).map { UInt64(bitPattern: $0) }
   }
 }

@@ -77,6 +77,11 @@ extension StoreWriter {
     }
   }
 
+  /// The text of the newest record of a type; nil where there is none.
+  public func newestRecord(_ kind: String) throws(StoreError) -> [UInt8]? {
+    try read { db in try Self.newest(kind, db) }
+  }
+
   /// The number of the newest seal; 0 where there is none.
   public func lastSeal() throws(StoreError) -> UInt64 {
     try read { db in UInt64(try Int64.fetchOne(db, sql: "SELECT max(id) FROM log_seals") ?? 0) }

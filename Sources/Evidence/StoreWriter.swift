@@ -8,7 +8,7 @@ public final class StoreWriter: Sendable {
   /// The number of the run.
   public let run: Int64
   /// Numbers of files that this writer has committed.
-  private let files = Mutex<[FileKey: Int64]>([:])
+  let files = Mutex<[FileKey: Int64]>([:])
 
   /// What the writer needs to know of the run that begins.
   public struct Run: Sendable {
@@ -101,14 +101,20 @@ public final class StoreWriter: Sendable {
     self.run = run
   }
 
-  private static func open(_ directory: String) throws -> DatabaseQueue {
+  /// A writer of a store that is open.
+  init(_ queue: DatabaseQueue, run: Int64) {
+    self.queue = queue
+    self.run = run
+  }
+
+  static func open(_ directory: String) throws -> DatabaseQueue {
     var configuration = Configuration()
     configuration.label = "alibi.store"
     configuration.journalMode = .wal
     // Somebody who holds the store must not hold up attribution: the next attempt comes soon.
     configuration.busyMode = .timeout(1)
     configuration.prepareDatabase { db in
-      try db.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON")
+      try db.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY")
     }
     let queue = try DatabaseQueue(path: directory + "/alibi.sqlite", configuration: configuration)
     try Schema.migrator.migrate(queue)
@@ -169,8 +175,7 @@ public final class StoreWriter: Sendable {
               session: Session(row: row), record: row["record"], space: row["space"]))
         }
         return Inheritance(
-          firstSession: (try Int64.fetchOne(db, sql: "SELECT max(id) FROM sessions") ?? 0) + 1,
-          firstProcess: (try Int64.fetchOne(db, sql: "SELECT max(id) FROM processes") ?? 0) + 1,
+          firstSession: try Self.highest("sessions", db) + 1, firstProcess: try Self.highest("processes", db) + 1,
           survivors: survivors,
           watchedBefore: try Int64.fetchOne(
             db, sql: "SELECT max(covered_to) FROM runs WHERE boot_id = ? AND id <> ?", arguments: [bootID, run]
@@ -179,6 +184,11 @@ public final class StoreWriter: Sendable {
     } catch {
       throw StoreError(error, directory: queue.path)
     }
+  }
+
+  /// The highest number that a row of the table ever had.
+  private static func highest(_ table: String, _ db: Database) throws -> Int64 {
+    try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = ?", arguments: [table]) ?? 0
   }
 
   /// Writes findings, the coverage that vouches for them and how far in the journal they reach in one transaction:
@@ -367,7 +377,7 @@ public final class StoreWriter: Sendable {
     return id
   }
 
-  private struct FileKey: Hashable {
+  struct FileKey: Hashable {
     var path: RawPath?
     var name: RawPath?
     var identity: FileIdentity

@@ -95,6 +95,8 @@ struct TargetSearch {
           for known in [from, to] where known.isAbsolute && sight.form.moved(from: known, to: known) != nil {
             isCut = true
           }
+          // Erased: it may have been any directory.
+          if from.bytes.isEmpty, to.bytes.isEmpty { isCut = true }
           continue
         }
         if sight.way != .back, move.time.to >= sight.window.from, let form = sight.form.moved(from: from, to: to) {
@@ -258,7 +260,7 @@ struct TargetSearch {
     if case .glob = question.target { return nil }
     var numbers = Set(
       try Int64.fetchAll(
-        db, sql: "SELECT id FROM files WHERE path = x'' AND NOT ?", arguments: [question.isAboutIdentity]))
+        db, sql: "SELECT id FROM files WHERE erased OR path = x'' AND NOT ?", arguments: [question.isAboutIdentity]))
     for sight in sights {
       let condition: (String, StatementArguments)
       switch sight.form {

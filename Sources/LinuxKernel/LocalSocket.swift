@@ -102,6 +102,16 @@ public enum OwnFiles {
     }
   }
 
+  /// Whether nothing lies in a directory.
+  public static func isEmptyDirectory(_ path: String) throws(Errno) -> Bool {
+    guard let directory = unsafe opendir(path) else { throw Errno(rawValue: errno) }
+    defer { unsafe closedir(directory) }
+    var count = 0
+    while unsafe readdir(directory) != nil { count += 1 }
+    // Itself and the one above.
+    return count <= 2
+  }
+
   /// Removes a file, if it is there.
   public static func remove(_ path: String) { _ = unsafe unlink(path) }
 }

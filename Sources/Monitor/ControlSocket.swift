@@ -6,7 +6,7 @@ internal import Synchronization
 /// Answers the commands: how the service is, and "make sure that everything up to now is in the store".
 ///
 /// One line asks, one line of JSON answers. Asking changes nothing, so whoever may connect may ask; what adds to the log
-/// (`epoch`, `cert`) is for root alone.
+/// (`epoch`, `cert`, `prune`, `erase`) is for root alone.
 final class ControlSocket: Sendable {
   private let listener: OwnedDescriptor
   private let path: String
@@ -61,7 +61,7 @@ final class ControlSocket: Sendable {
 
   private func serve(_ client: consuming OwnedDescriptor) {
     LocalSocket.setTimeout(client, seconds: 2)
-    guard let line = try? LocalSocket.receiveLine(client, limit: 256) else { return }
+    guard let line = try? LocalSocket.receiveLine(client, limit: 4096) else { return }
     let isRoot = LocalSocket.peerUser(client) == 0
     let words = String(decoding: line, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
     switch words.first.map(String.init) {
@@ -90,6 +90,12 @@ final class ControlSocket: Sendable {
     case "cert" where isRoot && words.count == 3:
       let isDone = seals.noteCertificate(String(words[1]), evidence: String(words[2]))
       try? LocalSocket.send(client, Array("{\"recorded\":\(isDone)}\n".utf8))
+    case "prune" where isRoot:
+      let box = Box(Mutex<OwnedDescriptor?>(client))
+      seals.prune { pruned in box.answer(SealRoom.text(of: pruned)) }
+    case "erase" where isRoot && words.count == 4:
+      let box = Box(Mutex<OwnedDescriptor?>(client))
+      seals.erase(String(words[1]), String(words[2]), basis: String(words[3])) { text in box.answer(text) }
     default: try? LocalSocket.send(client, Array("{\"error\":\"unknown request\"}\n".utf8))
     }
   }
@@ -97,5 +103,11 @@ final class ControlSocket: Sendable {
   private final class Box: Sendable {
     let value: Mutex<OwnedDescriptor?>
     init(_ value: consuming Mutex<OwnedDescriptor?>) { self.value = value }
+
+    /// Answers, if nobody did, and hangs up.
+    func answer(_ text: String) {
+      guard let client = value.withLock({ $0.take() }) else { return }
+      try? LocalSocket.send(client, Array((text + "\n").utf8))
+    }
   }
 }

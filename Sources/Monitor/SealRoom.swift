@@ -11,26 +11,34 @@ internal import Synchronization
 /// when somebody asks.
 final class SealRoom: Sendable {
   let sealer: Sealer
-  private let keys: KeyDirectory?
-  private let writer: StoreWriter
+  let keys: KeyDirectory?
+  let writer: StoreWriter
   private let state: String
-  private let logger: Logger
-  private let inner: Mutex<Inner>
+  let logger: Logger
+  let inner: Mutex<Inner>
+  /// For how many days records are kept.
+  let retentionDays: UInt64
 
-  private struct Inner {
+  struct Inner {
     var problem: String?
     /// The UTC day in which the newest epoch ends, or the log begins.
     var day: Int64
     var waiting: [@Sendable (UInt64?) -> Void] = []
     var isClosing = false
+    /// Those who wait for what is over to be let go.
+    var pruning: [@Sendable (Keeper.Pruned?) -> Void] = []
+    var isPruning = false
   }
 
   /// Begins the log or goes on with it; the keys are made where there is no log.
-  init(_ writer: StoreWriter, state: String, bootID: String, isResumed: Bool, logger: Logger) throws {
+  init(_ writer: StoreWriter, state: String, bootID: String, isResumed: Bool, retentionDays: UInt64, logger: Logger)
+    throws
+  {
     self.writer = writer
+    self.retentionDays = retentionDays
     self.state = state
     self.logger = logger
-    sealer = Sealer(facts: Self.facts(bootID)) { (Clock.wall.now, Clock.monotonic.now) }
+    sealer = Sealer(facts: Self.facts(bootID, retentionDays)) { (Clock.wall.now, Clock.monotonic.now) }
     let isEmpty = try writer.head().size == 0
     if isEmpty, !KeyDirectory.exists(state: state) {
       try KeyDirectory.create(state: state, origin: KeyDirectory.origin())
@@ -58,7 +66,7 @@ final class SealRoom: Sendable {
     guard let keys else { return }
     do { try sealer.sign(writer, keys) } catch { note("a head could not be signed: \(error)") }
     guard let time, Self.day(time) > inner.withLock({ $0.day }) else { return }
-    closeEpoch { _ in }
+    closeEpoch { [self] _ in prune { _ in } }
   }
 
   /// Closes the epoch up to the newest seal; `done` gets its number, on another thread.
@@ -117,19 +125,20 @@ final class SealRoom: Sendable {
     }
   }
 
-  private func note(_ problem: String) {
+  func note(_ problem: String) {
     logger.error("\(problem)")
     inner.withLock { $0.problem = problem }
   }
 
   private static func day(_ time: Timestamp) -> Int64 { time.nanoseconds / 86_400_000_000_000 }
 
-  private static func facts(_ bootID: String) -> ProgramFacts {
+  private static func facts(_ bootID: String, _ retentionDays: UInt64) -> ProgramFacts {
     let text = (try? Procfs.file("/sys/kernel/security/lockdown", limit: 256)) ?? []
     let chosen = String(decoding: text, as: UTF8.self).split(separator: "[").last?.split(separator: "]").first
     return ProgramFacts(
       version: Settings.version, digest: digest(), kernel: Procfs.kernelRelease,
-      lockdown: text.isEmpty ? "unknown" : chosen.map(String.init) ?? "unknown", bootID: bootID)
+      lockdown: text.isEmpty ? "unknown" : chosen.map(String.init) ?? "unknown", bootID: bootID,
+      retentionDays: retentionDays)
   }
 
   /// SHA-256 of the program that runs.

@@ -1,5 +1,6 @@
 public import Capture
 internal import Rules
+internal import Sealing
 
 /// Where the service keeps what, and how it captures.
 public struct Settings: Sendable {
@@ -13,6 +14,8 @@ public struct Settings: Sendable {
   public var recordJournal: String?
   /// The least severe level that is logged: trace, debug, info, notice, warning, error or critical.
   public var logLevel = "info"
+  /// For how many days records are kept.
+  public var retentionDays = Keeper.usualDays
   /// How capture behaves.
   public var capture = CaptureOptions()
 
@@ -34,6 +37,7 @@ public struct Settings: Sendable {
     runDirectory = options.run ?? runDirectory
     rulesDirectory = options.rules ?? rulesDirectory
     logLevel = options.logLevel ?? logLevel
+    retentionDays = options.retentionDays.map(UInt64.init) ?? retentionDays
     capture.batchInterval = options.batchMilliseconds.map { UInt64($0) * 1_000_000 } ?? capture.batchInterval
     capture.queueLength = options.queueLength ?? capture.queueLength
     capture.perfBytes = options.perfKilobytes.map { $0 << 10 } ?? capture.perfBytes

@@ -7,6 +7,7 @@ import Yams
 /// run: /run/alibi
 /// rules: /usr/share/alibi/rules
 /// log-level: info
+/// retention-days: 396
 /// capture:
 ///   batch-milliseconds: 5
 ///   queue-length: 1048576
@@ -23,6 +24,8 @@ public struct ServiceOptions: Hashable, Sendable {
   public var rules: String?
   /// trace, debug, info, notice, warning, error or critical.
   public var logLevel: String?
+  /// For how many days records are kept, 1 to 36,500.
+  public var retentionDays: Int?
   /// How long the kernel may merge events before they are read, 1 to 100.
   public var batchMilliseconds: Int?
   /// How many events the kernel may queue, 16 to 16,777,216.
@@ -39,7 +42,8 @@ public struct ServiceOptions: Hashable, Sendable {
   /// - Throws: `RuleError` with the line that is wrong; nothing unknown is passed over.
   public init(_ document: RuleDocument) throws(RuleError) {
     let reader = RuleReader(document)
-    let top = try reader.fields(try reader.root(), known: ["state", "run", "rules", "log-level", "capture"])
+    let top = try reader.fields(
+      try reader.root(), known: ["state", "run", "rules", "log-level", "retention-days", "capture"])
     state = try reader.directory(top["state"])
     run = try reader.directory(top["run"])
     rules = try reader.directory(top["rules"])
@@ -51,6 +55,7 @@ public struct ServiceOptions: Hashable, Sendable {
       }
       logLevel = level
     }
+    retentionDays = try reader.number(top["retention-days"], 1...36_500)
     guard let node = top["capture"] else { return }
     let capture = try reader.fields(
       node,

@@ -19,10 +19,13 @@ public struct FullVerification: Sendable {
   public private(set) var epochs = 0
   /// How many values were erased.
   public private(set) var erased = 0
+  /// How many epochs were deleted when their time was over.
+  public private(set) var pruned = 0
   /// How many rows came after the last seal.
   public private(set) var unsealed = 0
 
   private var texts: [LogRecord] = []
+  private var goings = Goings()
 
   /// Goes over a store.
   ///
@@ -33,9 +36,12 @@ public struct FullVerification: Sendable {
     let kept = try store.records()
     flaws = audit.flaws
     records = kept.count
-    erased = audit.erased
+    erased = audit.erased.values.reduce(0) { $0 + $1.count }
     unsealed = audit.unsealed
     try readLog(kept, audit, pinned)
+    goings = Goings(texts)
+    flaws += goings.flaws + goings.faults(of: audit.erased)
+    pruned = goings.pruned.count
     check(audit.seals)
     try checkEpochs(store)
   }
@@ -108,6 +114,10 @@ public struct FullVerification: Sendable {
       }
       if let reached, number("from") != reached { flaws.append(Flaw(name, "does not begin where the last one ended")) }
       reached = number("to")
+      guard !seal.isPruned else {
+        flaws += goings.faults(ofPruned: seal, place.element).map { Flaw(name, $0) }
+        continue
+      }
       if number("entries") != seal.entries {
         flaws.append(Flaw(name, "\(number("entries") ?? 0) entries were sealed, \(seal.entries) are there"))
       }
@@ -139,14 +149,21 @@ public struct FullVerification: Sendable {
         flaws.append(Flaw(name, "is not in the store"))
         continue
       }
-      for what in try Self.faults(epoch, record, store) { flaws.append(Flaw(name, what)) }
+      if epoch.pruned != goings.pruned[record.number] {
+        flaws.append(Flaw(name, "the store and the log differ on whether its time is over"))
+      }
+      if epoch.pruned != nil { continue }
+      for what in try faults(epoch, record, store) { flaws.append(Flaw(name, what)) }
     }
   }
 
   /// What of an epoch is not what its record says.
-  private static func faults(_ epoch: KeptEpoch, _ record: EpochRecord, _ store: StoreReader) throws -> [String] {
-    // Erased: nothing of it can be proven any more, and nothing is claimed.
-    guard let salt = epoch.salt, let hiding = epoch.hiding, let bytes = epoch.index else { return [] }
+  private func faults(_ epoch: KeptEpoch, _ record: EpochRecord, _ store: StoreReader) throws -> [String] {
+    guard let salt = epoch.salt, let hiding = epoch.hiding, let bytes = epoch.index else {
+      // Of what was erased nothing can be proven any more, and nothing is claimed.
+      return goings.isErased(epoch.number)
+        ? [] : ["its salt, its secret or its index is gone, and no record tells of it"]
+    }
     guard let keys = IndexKeys(salt: salt), keys.commitment == record.saltCommit else {
       return ["its salt is not the sealed one"]
     }

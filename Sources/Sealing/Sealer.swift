@@ -16,14 +16,20 @@ public struct ProgramFacts: Sendable {
   public var lockdown: String
   /// The boot's id.
   public var bootID: String
+  /// For how many days records are kept.
+  public var retentionDays: UInt64
 
   /// Facts of these parts.
-  public init(version: String, digest: Hash, kernel: String, lockdown: String, bootID: String) {
+  public init(
+    version: String, digest: Hash, kernel: String, lockdown: String, bootID: String,
+    retentionDays: UInt64 = Keeper.usualDays
+  ) {
     self.version = version
     self.digest = digest
     self.kernel = kernel
     self.lockdown = lockdown
     self.bootID = bootID
+    self.retentionDays = retentionDays
   }
 }
 
@@ -79,7 +85,10 @@ public final class Sealer: SealScribe {
   public func committed() { pending.withLock { $0 = nil } }
 
   /// Signs the head as it is, and keeps it.
-  public func sign(_ writer: StoreWriter, _ keys: KeyDirectory) throws {
+  public func sign(_ writer: StoreWriter, _ keys: KeyDirectory) throws { try Self.sign(writer, keys) }
+
+  /// Signs the head as it is, and keeps it.
+  public static func sign(_ writer: StoreWriter, _ keys: KeyDirectory) throws {
     let head = try writer.head()
     guard let checkpoint = Checkpoint(origin: keys.log.verifier.name, size: head.size, root: head.root) else {
       throw KeyError(description: "the log has no head")
@@ -95,7 +104,8 @@ public final class Sealer: SealScribe {
         .config,
         [
           .hash(Hash(draft.rulesDigest) ?? Hash(of: draft.rulesDigest)), .hash(Hash(of: [])),
-          .words(draft.fileSystems.map(Self.name(ofFileSystem:))), .number(0), .word(Self.word(facts.version)),
+          .words(draft.fileSystems.map(Self.name(ofFileSystem:))), .number(facts.retentionDays),
+          .word(Self.word(facts.version)),
           .hash(facts.digest), .word(Self.word(facts.kernel)), .word(Self.word(facts.lockdown)),
         ]))
     if config.text != draft.config { lines.append(config) }

@@ -12,8 +12,7 @@ struct Alibi: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Status.self, Sessions.self, Timeline.self, Accesses.self, Trace.self, Prove.self, Verify.self, Key.self,
-      Coverage.self,
-      Doctor.self,
+      Coverage.self, Retention.self, Erase.self, ExportEvidence.self, Doctor.self,
     ])
 
   /// Parses, runs, and turns every failure into one line, a hint and an exit status.

@@ -1,7 +1,9 @@
 internal import Evidence
 internal import Foundation
 internal import LinuxKernel
+internal import MerkleLog
 internal import Records
+internal import Sealing
 
 /// Talks to the running service over its socket.
 struct ServiceClient {
@@ -45,6 +47,38 @@ struct ServiceClient {
   /// Has a certificate noted in the log.
   func note(certificate: String, evidence: String) throws(Failure) -> Bool {
     (try ask("cert \(certificate) \(evidence)") as Noted?)?.recorded ?? false
+  }
+
+  /// What the service let go.
+  struct Pruned: Decodable {
+    var epochs: Int?
+    var seals: Int?
+    var rest: Int?
+
+    var pruned: Keeper.Pruned? {
+      guard let epochs, let seals, let rest else { return nil }
+      return Keeper.Pruned(epochs: epochs, seals: seals, rest: rest)
+    }
+  }
+
+  /// What the service erased.
+  struct Erased: Decodable {
+    var erased: UInt64?
+    var kinds: [String]?
+    var first: UInt64?
+    var last: UInt64?
+    var log_empty: Bool?
+    var unknown: Bool?
+    var running: Int?
+  }
+
+  /// Has everything deleted whose time is over.
+  func prune() throws(Failure) -> Pruned? { try ask("prune", seconds: 3600) }
+
+  /// Has something erased.
+  func erase(_ subject: ErasureSubject, basis: ErasureBasis) throws(Failure) -> Erased? {
+    let (kind, value) = subject.words
+    return try ask("erase \(kind) \(Base64.encode(Array(value.utf8))) \(basis.rawValue)", seconds: 600)
   }
 
   private struct Epoch: Decodable {

@@ -50,13 +50,14 @@ struct RecordTests {
     #expect(LogRecord(.gap, [.number(.max), .number(2), .word("a"), .line("x")]) == nil)
     #expect(LogRecord(.gap, [.number(1), .number(2), .word("a")]) == nil)
     #expect(LogRecord(.gap, [.number(1), .number(2), .line("a"), .line("x")]) == nil)
-    #expect(LogRecord(.erasure, [.number(1), .words(["-"]), .number(1), .number(1), .word("x")]) == nil)
+    #expect(LogRecord(.erasure, [.number(1), .words(["-"]), .number(1), .number(1), .word("x"), .hash(.zero)]) == nil)
     #expect(GapRecord(from: 5, to: 4, source: "a", reason: "b").record.flatMap(GapRecord.init) == nil)
   }
 
   @Test("an empty list is a hyphen, and is read as empty")
   func emptyList() throws {
-    let record = try #require(LogRecord(.erasure, [.number(0), .words([]), .number(1), .number(1), .word("x")]))
+    let record = try #require(
+      LogRecord(.erasure, [.number(0), .words([]), .number(1), .number(1), .word("x"), .hash(.zero)]))
     #expect(String(decoding: record.text, as: UTF8.self).contains("\nkinds -\n"))
     #expect(LogRecord(record.text)?.values[1] == .words([]))
   }
