@@ -108,7 +108,7 @@ let package = Package(
     .testTarget(
       name: "SealingTests",
       dependencies: [
-        "Sealing", "Evidence", "Records", "MerkleLog", "Certificates", "LinuxKernel",
+        "Sealing", "Evidence", "Records", "MerkleLog", "Certificates", "LinuxKernel", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ], swiftSettings: strict),
     .executableTarget(

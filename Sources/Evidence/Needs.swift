@@ -96,7 +96,16 @@ struct Needs {
       db.cachedStatement(sql: StoreReader.accessQuery + " WHERE a.id = ?"), arguments: [id]
     ).map(AccessRow.init(row:))
     guard let row else { return false }
-    return max(row.access.time.to, boots.end(of: row) ?? .distantPast).nanoseconds >= cut
+    if max(row.access.time.to, boots.end(of: row) ?? .distantPast).nanoseconds >= cut { return true }
+    guard row.access.operations.contains(.open), let session = row.access.session else { return false }
+    // A close that is told later is the session's own only because it had opened the file.
+    return try ask(
+      db,
+      """
+      SELECT 1 FROM accesses b JOIN files g ON g.id = b.file WHERE b.session = ? AND \
+      b.operations & \(Operations.inherited.rawValue) <> 0 AND b.t1 >= ? AND g.file_system = ? AND g.inode = ? AND \
+      g.generation = ? AND g.subvolume = ?
+      """, [session, cut] + row.access.identity.arguments)
   }
 
   private func ask(_ db: Database, _ sql: String, _ arguments: StatementArguments) throws -> Bool {

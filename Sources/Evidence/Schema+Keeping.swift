@@ -26,6 +26,9 @@ extension Schema {
           CREATE INDEX entries_seal ON entries(seal);
           CREATE INDEX entries_erased ON entries(erased) WHERE erased IS NOT NULL;
           CREATE INDEX files_erased ON files(id) WHERE erased;
+          CREATE INDEX processes_parent ON processes(parent);
+          CREATE INDEX processes_space ON processes(space);
+          CREATE INDEX accesses_inherited ON accesses(session) WHERE operations & 32768 <> 0;
           CREATE INDEX accesses_process ON accesses(process);
           CREATE TABLE remains (
             kind INTEGER NOT NULL, id INTEGER NOT NULL, seal INTEGER NOT NULL, place INTEGER NOT NULL,

@@ -240,7 +240,12 @@ struct Erasure {
         db.cachedStatement(sql: "SELECT min(id) FROM log_seals WHERE last_event >= ?"), arguments: [row.id])
       if let seal { seals.insert(seal) }
     }
-    let ran = "SELECT started, ended FROM sessions WHERE id \(Self.listed)"
+    // What a session within another did is indexed under the other's key, too.
+    let ran = """
+      WITH RECURSIVE tree(id) AS (SELECT id FROM sessions WHERE id \(Self.listed) UNION SELECT inside.id \
+      FROM sessions inside JOIN tree ON inside.parent = tree.id) SELECT s.started, s.ended FROM sessions s JOIN tree \
+      ON tree.id = s.id
+      """
     for row in try Row.fetchAll(db, sql: ran, arguments: [Self.list(sessions)]) {
       touched.append(
         Interval(from: row.time("started") ?? .distantPast, to: row.time("ended") ?? .distantFuture))
@@ -347,12 +352,11 @@ struct Erasure {
   }
 
   private mutating func hollowTexts(_ db: Database) throws {
-    for row in try Row.fetchAll(db, sql: "SELECT id, reason FROM gaps") where tells(row["reason"] as String) {
+    // Other reasons are in the log as they are, and name nobody.
+    let gaps = "SELECT id, reason FROM gaps WHERE reason LIKE 'session %'"
+    for row in try Row.fetchAll(db, sql: gaps) where tells(row["reason"] as String) {
       let id = row["id"] as Int64
-      let isJoined = (row["reason"] as String).hasPrefix("session ")
-      try db.execute(
-        sql: "UPDATE gaps SET reason = ? WHERE id = ?",
-        arguments: [isJoined ? "a session joined late" : "its reason was erased", id])
+      try db.execute(sql: "UPDATE gaps SET reason = 'a session joined late' WHERE id = ?", arguments: [id])
       places.insert(Place(kind: .gap, id: id))
     }
     for row in try Row.fetchAll(db, sql: "SELECT id, detail FROM incidents") where tells(row["detail"] as String) {

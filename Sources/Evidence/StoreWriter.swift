@@ -246,11 +246,13 @@ public final class StoreWriter: Sendable {
       try change(.sessionEnded, to: time.nanoseconds, where: "id = ?", [id], db)
       try change(.processEnded, to: time.nanoseconds, where: "session = ? AND ended IS NULL", [id], db)
     case .digest(let session, let digest):
-      try change(.sessionDigest, to: Blob(digest), where: "id = ?", [session], db)
+      try change(.sessionDigest, to: Blob(digest), where: "id = ? AND NOT erased", [session], db)
     case .conversation(let label):
       try db.execute(
-        sql: "INSERT OR IGNORE INTO conversations (session, conversation, since) VALUES (?, ?, ?)",
-        arguments: [label.session, label.conversation, label.from.nanoseconds])
+        sql: """
+          INSERT OR IGNORE INTO conversations (session, conversation, since) SELECT id, ?, ? FROM sessions WHERE id = ? \
+          AND NOT erased
+          """, arguments: [label.conversation, label.from.nanoseconds, label.session])
     case .process(let process):
       try db.cachedStatement(
         sql: """

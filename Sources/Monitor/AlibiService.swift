@@ -28,6 +28,7 @@ public struct StartFailure: Error, Sendable, CustomStringConvertible {
 /// | recorder | the attribution, the reading end, and the store |
 /// | control | the socket and the watch on the rules |
 /// | epochs | nothing: closes an epoch when there is one to close, and ends |
+/// | retention, erasure | nothing: delete through the store's writer, and end |
 public struct AlibiService: Service {
   private let settings: Settings
   private let logger: Logger

@@ -94,8 +94,13 @@ final class ControlSocket: Sendable {
       let box = Box(Mutex<OwnedDescriptor?>(client))
       seals.prune { pruned in box.answer(SealRoom.text(of: pruned)) }
     case "erase" where isRoot && words.count == 4:
+      // Sealed first: the record tells of what was committed, and nothing of it waits in memory.
       let box = Box(Mutex<OwnedDescriptor?>(client))
-      seals.erase(String(words[1]), String(words[2]), basis: String(words[3])) { text in box.answer(text) }
+      let (seals, words) = (seals, words.map(String.init))
+      recorder.barrier(sealing: true) { reached in
+        guard reached != nil else { return box.answer("{\"problem\":\"nothing can be sealed\"}") }
+        seals.erase(words[1], words[2], basis: words[3]) { text in box.answer(text) }
+      }
     default: try? LocalSocket.send(client, Array("{\"error\":\"unknown request\"}\n".utf8))
     }
   }

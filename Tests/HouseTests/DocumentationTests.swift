@@ -4,7 +4,8 @@ internal import Testing
 /// The manual and the documentation catalog say what the programs are.
 struct DocumentationTests {
   private static let known = [
-    "status", "sessions", "timeline", "accesses", "trace", "prove", "verify", "key", "coverage", "doctor",
+    "status", "sessions", "timeline", "accesses", "trace", "prove", "verify", "key", "coverage", "retention",
+    "erase", "export-evidence", "doctor",
   ]
 
   private let house = House()

@@ -15,6 +15,7 @@ struct ServiceOptionsTests {
       run: /run/other
       rules: /etc/alibi/rules
       log-level: debug
+      retention-days: 30
       capture:
         batch-milliseconds: 7
         queue-length: 4096
@@ -26,6 +27,7 @@ struct ServiceOptionsTests {
     #expect(all.run == "/run/other")
     #expect(all.rules == "/etc/alibi/rules")
     #expect(all.logLevel == "debug")
+    #expect(all.retentionDays == 30)
     #expect(all.batchMilliseconds == 7)
     #expect(all.queueLength == 4096)
     #expect(all.perfKilobytes == 64)
@@ -40,7 +42,8 @@ struct ServiceOptionsTests {
     "what is unknown or out of range is refused, with its line",
     arguments: [
       ("state: /a\nstat: /b\n", 2), ("state: relative\n", 1), ("run: /run/../etc\n", 1), ("state: 7\n", 1),
-      ("log-level: loud\n", 1), ("capture: 5\n", 1), ("capture:\n  queue-length: 15\n", 2),
+      ("log-level: loud\n", 1), ("retention-days: 0\n", 1), ("retention-days: 1.5\n", 1), ("capture: 5\n", 1),
+      ("capture:\n  queue-length: 15\n", 2),
       ("capture:\n  queue-length: many\n", 2), ("capture:\n  queue-length: \"64\"\n", 2),
       ("capture:\n  batch-milliseconds: 5\n  journal-megabytes: 48\n", 3), ("capture:\n  perf-kilobytes: 12\n", 2),
       ("state: /a\nstate: /b\n", 1),

@@ -2,6 +2,7 @@ import Evidence
 import Foundation
 import MerkleLog
 import Records
+import TestSupport
 import Testing
 
 @testable import Sealing
@@ -64,6 +65,41 @@ struct ExportTests {
       if other == nil { try bytes.write(to: URL(filePath: path)) }
     }
     #expect(try flaws(vault, directory).isEmpty)
+  }
+
+  private static let source = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "Fixtures/third-opinion/main.go").path
+
+  @Test(
+    "Go's tlog reads every record through the tiles, and misses a changed one", .tool("go", "version"),
+    .tool("test", "-d", "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog"))
+  func thirdOpinion() throws {
+    let (vault, directory) = try export()
+    let program = vault.directory + "/third-opinion"
+    let built = try Subprocess.run(
+      "/usr/bin/env", ["go", "build", "-o", program, Self.source],
+      environment: [
+        "PATH": TestSupport.environment("PATH") ?? "/usr/bin", "GO111MODULE": "off", "GOPATH": "/usr/share/gocode",
+        "GOCACHE": vault.directory + "/cache", "GOFLAGS": "",
+      ])
+    try #require(built.status == 0, "\(built.errors)")
+    let size = try #require(try StoreReader(directory: directory).checkpoint()).size
+    func ask() throws -> Subprocess.Outcome {
+      try Subprocess.run(program, [vault.keys.log.verifier.text, directory])
+    }
+    let sound = try ask()
+    #expect(sound.output == "alibi/test: \(size) records in tiles\n", "\(sound.errors)")
+    for name in ["tile/0/000", "tile/1/000.p/1", "tile/entries/000"] {
+      let path = directory + "/" + name
+      let bytes = try #require(FileManager.default.contents(atPath: path))
+      var flipped = bytes
+      flipped[20] ^= 1
+      try FileManager.default.removeItem(atPath: path)
+      try flipped.write(to: URL(filePath: path))
+      #expect(try ask().status == 1, "\(name)")
+      try bytes.write(to: URL(filePath: path))
+    }
+    #expect(try ask().status == 0)
   }
 
   @Test("the files of one log beside the store of another are found out")
