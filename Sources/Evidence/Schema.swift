@@ -131,6 +131,7 @@ enum Schema {
           """)
     }
     registerEvidence(&migrator)
+    registerAnchors(&migrator)
     return migrator
   }
 }

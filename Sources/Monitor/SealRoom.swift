@@ -11,6 +11,8 @@ internal import Synchronization
 /// when somebody asks.
 final class SealRoom: Sendable {
   let sealer: Sealer
+  /// Signalled when a head has been signed.
+  let heads: WakeUp
   private let keys: KeyDirectory?
   private let writer: StoreWriter
   private let state: String
@@ -30,6 +32,7 @@ final class SealRoom: Sendable {
     self.writer = writer
     self.state = state
     self.logger = logger
+    heads = try WakeUp()
     sealer = Sealer(facts: Self.facts(bootID)) { (Clock.wall.now, Clock.monotonic.now) }
     let isEmpty = try writer.head().size == 0
     if isEmpty, !KeyDirectory.exists(state: state) {
@@ -56,7 +59,7 @@ final class SealRoom: Sendable {
   func committed(_ writer: StoreWriter, to time: Timestamp?) {
     sealer.committed()
     guard let keys else { return }
-    do { try sealer.sign(writer, keys) } catch { note("a head could not be signed: \(error)") }
+    do { try sign(keys) } catch { note("a head could not be signed: \(error)") }
     guard let time, Self.day(time) > inner.withLock({ $0.day }) else { return }
     closeEpoch { _ in }
   }
@@ -94,7 +97,7 @@ final class SealRoom: Sendable {
         let epoch = try EpochCloser.close(state: state, writer: writer)
         number = epoch.number
         inner.withLock { $0.day = Self.day(epoch.to) }
-        if let keys { try sealer.sign(writer, keys) }
+        if let keys { try sign(keys) }
       } catch {
         note("an epoch could not be closed: \(error)")
       }
@@ -109,12 +112,17 @@ final class SealRoom: Sendable {
     }
     do {
       try sealer.note(certificate: certificate, evidence: evidence, writer)
-      try sealer.sign(writer, keys)
+      try sign(keys)
       return true
     } catch {
       note("a certificate could not be recorded: \(error)")
       return false
     }
+  }
+
+  private func sign(_ keys: KeyDirectory) throws {
+    try sealer.sign(writer, keys)
+    heads.signal()
   }
 
   private func note(_ problem: String) {

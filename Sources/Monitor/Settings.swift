@@ -15,6 +15,8 @@ public struct Settings: Sendable {
   public var logLevel = "info"
   /// How capture behaves.
   public var capture = CaptureOptions()
+  /// Who is shown the log's heads; nil for nobody.
+  var anchors: AnchorPlan?
 
   /// The defaults.
   public init() {}
@@ -39,6 +41,7 @@ public struct Settings: Sendable {
     capture.perfBytes = options.perfKilobytes.map { $0 << 10 } ?? capture.perfBytes
     capture.connectorBytes = options.connectorKilobytes.map { Int32(clamping: $0 << 10) } ?? capture.connectorBytes
     capture.journalBytes = options.journalMegabytes.map { $0 << 20 } ?? capture.journalBytes
+    anchors = try options.anchors.map { (options) throws(StartFailure) in try AnchorPlan(options, file: file) }
   }
 
   /// The names of the log levels, least severe first.

@@ -13,6 +13,7 @@ import Yams
 ///   perf-kilobytes: 4096
 ///   connector-kilobytes: 16384
 ///   journal-megabytes: 64
+/// anchors: …                 (AnchorOptions)
 /// ```
 public struct ServiceOptions: Hashable, Sendable {
   /// The directory of the evidence.
@@ -33,13 +34,15 @@ public struct ServiceOptions: Hashable, Sendable {
   public var connectorKilobytes: Int?
   /// The ring journal: a power of two, 16 to 4,096.
   public var journalMegabytes: Int?
+  /// Who outside is shown the log's heads; nil for nobody.
+  public var anchors: AnchorOptions?
 
   /// Reads a file of at most a megabyte.
   ///
   /// - Throws: `RuleError` with the line that is wrong; nothing unknown is passed over.
   public init(_ document: RuleDocument) throws(RuleError) {
     let reader = RuleReader(document)
-    let top = try reader.fields(try reader.root(), known: ["state", "run", "rules", "log-level", "capture"])
+    let top = try reader.fields(try reader.root(), known: ["state", "run", "rules", "log-level", "capture", "anchors"])
     state = try reader.directory(top["state"])
     run = try reader.directory(top["run"])
     rules = try reader.directory(top["rules"])
@@ -51,6 +54,7 @@ public struct ServiceOptions: Hashable, Sendable {
       }
       logLevel = level
     }
+    anchors = try top["anchors"].map { (node) throws(RuleError) in try AnchorOptions(reader, node) }
     guard let node = top["capture"] else { return }
     let capture = try reader.fields(
       node,
@@ -84,7 +88,7 @@ extension RuleReader {
     return path
   }
 
-  fileprivate func number(
+  func number(
     _ node: Node?, _ range: ClosedRange<Int>, isPowerOfTwo: Bool = false
   ) throws(RuleError) -> Int? {
     guard let node else { return nil }

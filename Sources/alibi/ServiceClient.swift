@@ -7,6 +7,14 @@ internal import Records
 struct ServiceClient {
   /// What the service says of itself.
   struct State: Decodable {
+    /// How somebody outside stands to the log.
+    struct Anchor: Decodable {
+      var kind: String
+      var by: String
+      var size: UInt64?
+      var time: Int64?
+      var problem: String?
+    }
     var pid: Int32
     var recorder_pid: Int32
     var committed_to: Int64?
@@ -18,6 +26,10 @@ struct ServiceClient {
     var seal_problem: String?
     var store_problem: String?
     var lost_since: Int64?
+    var sender_pid: Int32?
+    var anchor_problem: String?
+    /// Nil where nobody outside is shown the log's heads.
+    var anchors: [Anchor]?
   }
 
   private struct Barrier: Decodable {
@@ -45,6 +57,16 @@ struct ServiceClient {
   /// Has a certificate noted in the log.
   func note(certificate: String, evidence: String) throws(Failure) -> Bool {
     (try ask("cert \(certificate) \(evidence)") as Noted?)?.recorded ?? false
+  }
+
+  /// Has the log's head seen by whoever is configured; by how many it was, nil when no service runs.
+  func anchor() throws(Failure) -> (anchored: Int, of: Int)? {
+    (try ask("anchor", seconds: 20) as Anchored?).map { ($0.anchored, $0.of) }
+  }
+
+  private struct Anchored: Decodable {
+    var anchored: Int
+    var of: Int
   }
 
   private struct Epoch: Decodable {

@@ -16,6 +16,7 @@ struct StoreCheck {
     var entries: UInt64
     var events: UInt64
     var epochs: Int
+    var anchors: Int
     var erased: Int
     var unsealed: Int
     var flaws: [Flaw]
@@ -24,11 +25,13 @@ struct StoreCheck {
 
   private let state: String
   private let keys: [VerifierKey]
+  private let heads: [(name: String, note: [UInt8])]
   private let json: Bool
 
-  init(state: String, keys: [VerifierKey], json: Bool) {
+  init(state: String, keys: [VerifierKey], heads: [(name: String, note: [UInt8])], json: Bool) {
     self.state = state
     self.keys = keys
+    self.heads = heads
     self.json = json
   }
 
@@ -39,10 +42,13 @@ struct StoreCheck {
       throw Failure(
         message: "there is no log in \(state) yet", hint: "the service begins it when it next starts", status: 66)
     }
-    let found = try FullVerification(store, pinned: keys.first)
+    let found = try FullVerification(store, pinned: keys.first, heads: heads)
     let result = found.flaws.isEmpty ? "ACCEPT" : "REJECT"
     var notes: [String] = []
     if keys.isEmpty { notes.append("no --key: this shows that the store is of one piece, and not whose it is") }
+    if heads.isEmpty {
+      notes.append("no --checkpoint: of an older copy of the whole store, nothing here would tell")
+    }
     if found.unsealed > 0 {
       notes.append("\(found.unsealed) rows came after the last seal, and nothing vouches for them")
     }
@@ -51,12 +57,13 @@ struct StoreCheck {
       try Output.json(
         Answer(
           result: result, records: found.records, seals: found.seals, entries: found.entries, events: found.events,
-          epochs: found.epochs, erased: found.erased, unsealed: found.unsealed,
+          epochs: found.epochs, anchors: found.anchors, erased: found.erased, unsealed: found.unsealed,
           flaws: found.flaws.map { Answer.Flaw(place: $0.place, what: $0.what) }, notes: notes))
     } else {
       var lines = [
         result, "", "  log      \(found.records) records", "  seals    \(found.seals)", "  entries  \(found.entries)",
         "  events   \(found.events)", "  epochs   \(found.epochs)",
+        "  anchors  \(found.anchors)",
       ]
       if !found.flaws.isEmpty {
         lines += ["", "not as it was sealed:"]
