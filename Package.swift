@@ -76,7 +76,7 @@ let package = Package(
     // What the fuzzer drives (Tests/Fuzz/run), here to replay what it found.
     .target(
       name: "FuzzTargets",
-      dependencies: ["Decode", "Journal", "Records", "Rules", "Lineage", "MerkleLog", "Certificates"],
+      dependencies: ["Decode", "Journal", "Records", "Rules", "Lineage", "MerkleLog", "Certificates", "Anchoring"],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(name: "RulesTests", dependencies: ["Rules", "Records", "FuzzTargets"], swiftSettings: strict),
     .testTarget(
@@ -109,7 +109,9 @@ let package = Package(
       name: "CertificatesTests",
       dependencies: ["Certificates", "MerkleLog", "Records", "FuzzTargets", "TestSupport", "alibi"],
       swiftSettings: strict),
-    .testTarget(name: "AnchoringTests", dependencies: ["Anchoring", "Certificates", "MerkleLog"], swiftSettings: strict),
+    .testTarget(
+      name: "AnchoringTests", dependencies: ["Anchoring", "Certificates", "MerkleLog", "FuzzTargets"],
+      swiftSettings: strict),
     .testTarget(
       name: "SealingTests",
       dependencies: [

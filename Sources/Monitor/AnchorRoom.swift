@@ -49,6 +49,8 @@ final class AnchorRoom: @unchecked Sendable {
   private var store: StoreReader?
   private let courier: Courier
   private var desks: [AnchorDesk] = []
+  /// How large the log was with the newest record that is to be seen.
+  private var news: UInt64 = 0
   private var letters = Clock.monotonic.now
   private var lastGiven: UInt64 = 0
   private var unsaved: [KeptAnchor] = []
@@ -155,7 +157,8 @@ final class AnchorRoom: @unchecked Sendable {
     if courier.pid == nil { return }
     try sendLines(store, head)
     // An anchor makes a record, which alone is nothing to anchor.
-    let news = min(try store.sizeWithNews(), head.size)
+    news = min(try store.sizeWithNews(), head.size)
+    let news = news
     let isUrgent = shared.withLock { shared in
       for index in shared.requests.indices where shared.requests[index].size == nil {
         shared.requests[index].size = news
@@ -238,7 +241,9 @@ final class AnchorRoom: @unchecked Sendable {
             time: Timestamp(nanoseconds: Int64(Clock.wall.now)), kind: "anchor-fork",
             detail: "the witness \(desks[index].by) \(detail)"))
       }
-      if let now = desks[index].problem, now != problem { logger.warning("\(desks[index].by): \(now)") }
+      // Once for an outage, whose words may differ each time.
+      if let now = desks[index].problem, problem == nil { logger.warning("\(desks[index].by): \(now)") }
+      if problem != nil, desks[index].problem == nil { logger.notice("\(desks[index].by): has seen the log again") }
     }
   }
 
@@ -297,7 +302,7 @@ final class AnchorRoom: @unchecked Sendable {
   private func wait(_ now: UInt64) -> UInt64 {
     let isRequested = shared.withLock { !$0.requests.isEmpty }
     if isRequested { return 100_000_000 }
-    let due = desks.filter { !$0.isWaiting }.map(\.due).min() ?? UInt64.max
+    let due = desks.filter { !$0.isWaiting && news > $0.seen?.size ?? 0 }.map(\.due).min() ?? UInt64.max
     return min(Self.tick, max(due > now ? due - now : 0, 250_000_000))
   }
 }

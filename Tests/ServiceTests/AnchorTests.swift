@@ -57,6 +57,19 @@ extension ServiceTests {
       return try #require(head["size"] as? Int)
     }
 
+    private func sql(_ service: ServiceUnderTest, _ statement: String) throws -> String {
+      let script = """
+        import sqlite3, sys
+        db = sqlite3.connect(sys.argv[1], timeout=10)
+        for row in db.execute(sys.argv[2]): print(row[0].decode() if isinstance(row[0], bytes) else row[0])
+        db.commit()
+        """
+      let done = try Subprocess.run(
+        "/usr/bin/env", ["python3", "-c", script, service.state + "/alibi.sqlite", statement])
+      #expect(done.status == 0, "\(done.errors)")
+      return done.output
+    }
+
     @Test("heads are cosigned, stamped and logged by others; the certificate tells how soon, and every word verifies")
     func everybody() throws {
       let authority = try OutsideAuthority()
@@ -187,20 +200,13 @@ extension ServiceTests {
       #expect(service.alibi("verify", "--full", "--key", key).status == 0)
     }
 
-    @Test("a witness that somebody else has asked meanwhile answers 409, and is asked again with what it knows")
+    @Test("a witness that has seen more than the store remembers answers 409, and is asked again with what it knows")
     func conflict() throws {
       let (service, witness, _) = try witnessed()
       try eventually("the witness has seen the log") { try anchors(service)["witness"]?.size ?? 0 > 0 }
       _ = try service.stop()
       // The store forgets that the witness has seen anything.
-      let forgotten = try Subprocess.run(
-        "/usr/bin/env",
-        [
-          "python3", "-c",
-          "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('DELETE FROM anchors'); db.commit()",
-          service.state + "/alibi.sqlite",
-        ])
-      #expect(forgotten.status == 0, "\(forgotten.errors)")
+      _ = try sql(service, "DELETE FROM anchors")
       let before = witness.seen
       try service.restart()
       try eventually("the witness goes on") { witness.seen > before }
@@ -243,9 +249,41 @@ extension ServiceTests {
         (try status(service)["incidents"] as? [String])?.contains { $0.contains("anchor-fork") } == true
       }
       #expect(service.alibi("status").output.contains("FORK"))
+      try eventually("the incident is in the log") {
+        try sql(service, "SELECT text FROM log_records WHERE kind = 'incident'").contains("kind anchor-fork\n")
+      }
       _ = try service.stop()
       let later = service.alibi(full + ["--checkpoint", copy("kept"), "--json"])
       #expect(later.status == 1)
+    }
+
+    @Test("who answers with too much, sends elsewhere, is no authority or is not there is told by name; nothing waits")
+    func nonsense() throws {
+      let server = try OutsideServer()
+      let service = try ServiceUnderTest()
+      _ = try service.stop()
+      let places = ["redirect", "much", "plain", "hang"].map { server.url + $0 } + ["http://127.0.0.1:9/closed"]
+      try service.configure(
+        "anchors:\n  interval: 1\n  timestamps:\n" + places.map { "    - url: \($0)\n" }.joined())
+      try service.restart()
+      func problem(_ place: String) throws -> String {
+        let all = try #require(try status(service)["anchors"] as? [[String: Any]])
+        return all.first { ($0["by"] as? String ?? "").hasSuffix(place) }?["problem"] as? String ?? ""
+      }
+      try eventually("each is told") {
+        try problem("redirect") == "HTTP status 302" && problem("much").contains("more than")
+          && problem("plain").contains("no time-stamp response") && !problem("closed").isEmpty
+      }
+      #expect(!server.hasBeenSentElsewhere)
+      // One that takes the question and never answers is waited for by nobody.
+      #expect(try problem("hang").isEmpty)
+      let agent = try StandInAgent()
+      let untouched = try agent.file("untouched.txt")
+      let from = service.moment()
+      try agent.run("true")
+      #expect(service.prove(untouched, from: from).status == 0)
+      #expect(try status(service)["incidents"] as? [String] == [])
+      #expect(try service.stop().status == 0)
     }
 
     @Test("a line for each head over UDP, too, as RFC 5424 has it")

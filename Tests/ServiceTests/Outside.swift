@@ -127,3 +127,39 @@ private func waitForPort(_ directory: ScratchDirectory) throws -> String {
   }
   return port
 }
+
+/// A web server that is no authority.
+final class OutsideServer {
+  private let directory: ScratchDirectory
+  private let process: Subprocess
+  let url: String
+
+  private static let script = """
+    import http.server, os, sys, time
+    directory = sys.argv[1]
+    class Server(http.server.BaseHTTPRequestHandler):
+      def do_POST(self):
+        self.rfile.read(int(self.headers['Content-Length']))
+        if self.path == '/elsewhere': open(directory + '/elsewhere', 'w')
+        if self.path == '/hang': time.sleep(60)
+        self.send_response(302 if self.path == '/redirect' else 200)
+        self.send_header('Location', '/elsewhere')
+        self.end_headers()
+        try: self.wfile.write(b'x' * ((1 << 20) if self.path == '/much' else 3))
+        except OSError: pass
+      def do_GET(self): open(directory + '/elsewhere', 'w')
+      def log_message(self, *_): pass
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Server)
+    open(directory + '/port.new', 'w').write(str(server.server_port))
+    os.rename(directory + '/port.new', directory + '/port')
+    server.serve_forever()
+    """
+
+  init() throws {
+    directory = try ScratchDirectory(in: "/tmp")
+    process = try Subprocess("/usr/bin/env", ["python3", "-c", Self.script, directory.path])
+    url = "http://127.0.0.1:\(try waitForPort(directory))/"
+  }
+
+  var hasBeenSentElsewhere: Bool { FileManager.default.fileExists(atPath: directory("elsewhere")) }
+}
