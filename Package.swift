@@ -15,6 +15,7 @@ let package = Package(
   products: [
     .executable(name: "alibid", targets: ["alibid"]),
     .executable(name: "alibi", targets: ["alibi"]),
+    .executable(name: "alibi-sender", targets: ["alibi-sender"]),
   ],
   dependencies: [
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -40,6 +41,7 @@ let package = Package(
     .target(
       name: "MerkleLog", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
     .target(name: "Certificates", dependencies: ["MerkleLog"], swiftSettings: strict),
+    .target(name: "Anchoring", dependencies: ["MerkleLog", "Certificates"], swiftSettings: strict),
     .target(
       name: "Evidence",
       dependencies: ["Records", "MerkleLog", .product(name: "GRDB", package: "GRDB.swift")],
@@ -51,7 +53,7 @@ let package = Package(
       name: "Monitor",
       dependencies: [
         "LinuxKernel", "Decode", "Journal", "Records", "Rules", "Lineage", "Capture", "Evidence", "MerkleLog",
-        "Sealing",
+        "Sealing", "Anchoring",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -61,6 +63,8 @@ let package = Package(
       name: "alibid",
       dependencies: ["Monitor", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict),
+    // What talks to the network: another process, of another user.
+    .executableTarget(name: "alibi-sender", dependencies: ["LinuxKernel", "Anchoring"], swiftSettings: strict),
     .executableTarget(
       name: "alibi",
       dependencies: [
@@ -72,7 +76,7 @@ let package = Package(
     // What the fuzzer drives (Tests/Fuzz/run), here to replay what it found.
     .target(
       name: "FuzzTargets",
-      dependencies: ["Decode", "Journal", "Records", "Rules", "Lineage", "MerkleLog", "Certificates"],
+      dependencies: ["Decode", "Journal", "Records", "Rules", "Lineage", "MerkleLog", "Certificates", "Anchoring"],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(name: "RulesTests", dependencies: ["Rules", "Records", "FuzzTargets"], swiftSettings: strict),
     .testTarget(
@@ -82,7 +86,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport", swiftSettings: strict),
     .executableTarget(name: "alibi-actor", path: "Tests/Actor"),
     .testTarget(
-      name: "ServiceTests", dependencies: ["LinuxKernel", "TestSupport", "alibid", "alibi", "alibi-actor"],
+      name: "ServiceTests", dependencies: ["LinuxKernel", "TestSupport", "alibid", "alibi", "alibi-sender", "alibi-actor"],
       swiftSettings: strict),
     .target(name: "CTestActions", path: "Tests/CTestActions"),
     .testTarget(
@@ -104,6 +108,9 @@ let package = Package(
     .testTarget(
       name: "CertificatesTests",
       dependencies: ["Certificates", "MerkleLog", "Records", "FuzzTargets", "TestSupport", "alibi"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "AnchoringTests", dependencies: ["Anchoring", "Certificates", "MerkleLog", "FuzzTargets"],
       swiftSettings: strict),
     .testTarget(
       name: "SealingTests",

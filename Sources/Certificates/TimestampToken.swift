@@ -4,17 +4,19 @@ public import MerkleLog
 ///
 /// ```
 /// ContentInfo { id-signedData, [0] SignedData { version, digestAlgorithms,
-///   { id-ct-TSTInfo, [0] OCTET STRING { TSTInfo { 1, policy, { { sha256 }, digest }, serial, genTime, … } } }, … } }
+///   { id-ct-TSTInfo, [0] OCTET STRING { TSTInfo { 1, policy, { { sha256 }, digest }, serial, genTime, accuracy?, ordering?, nonce?, … } } }, … } }
 /// ```
 public struct TimestampToken: Sendable, Hashable {
   /// What was stamped.
   public var digest: Hash
   /// When, in seconds since 1970.
   public var seconds: UInt64
+  /// The nonce of whoever asked, as its INTEGER's bytes; nil where there is none.
+  public var nonce: [UInt8]?
 
   private static let signedData: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02]
   private static let tstInfo: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x10, 0x01, 0x04]
-  private static let sha256: [UInt8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01]
+  static let sha256: [UInt8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01]
 
   /// Reads a token; nil for anything but DER of this shape.
   public init?(_ token: [UInt8]) {
@@ -31,6 +33,10 @@ public struct TimestampToken: Sendable, Hashable {
     else { return nil }
     self.digest = digest
     self.seconds = seconds
+    // accuracy, ordering and nonce may each be left out.
+    _ = stamp.next(0x30)
+    _ = stamp.next(0x01)
+    nonce = stamp.next(0x02).map(Array.init)
   }
 
   /// `YYYYMMDDHHMMSS`, perhaps a fraction, `Z`; rounded up, since it bounds from above.
@@ -57,7 +63,7 @@ public struct TimestampToken: Sendable, Hashable {
 }
 
 /// Walks definite-length DER values.
-private struct Der {
+struct Der {
   private var rest: ArraySlice<UInt8>
 
   init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
@@ -78,6 +84,12 @@ private struct Der {
     guard body.count >= length else { return nil }
     rest = body.dropFirst(length)
     return body.prefix(length)
+  }
+
+  /// The next value with its tag and length, when it has this tag.
+  mutating func whole(_ tag: UInt8) -> ArraySlice<UInt8>? {
+    let before = rest
+    return next(tag) == nil ? nil : before[..<rest.startIndex]
   }
 
   /// The values inside the next one when it has this tag.

@@ -142,6 +142,7 @@ enum Schema {
           """)
     }
     registerKeeping(&migrator)
+    registerAnchors(&migrator)
     return migrator
   }
 }

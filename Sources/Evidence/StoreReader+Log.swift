@@ -52,7 +52,7 @@ extension StoreReader {
     }
   }
 
-  private static func kept(_ row: Row) -> KeptRecord {
+  static func kept(_ row: Row) -> KeptRecord {
     KeptRecord(index: row.unsigned("id"), kind: row["kind"], text: (row["text"] as Blob).bytes)
   }
 

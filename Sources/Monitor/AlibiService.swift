@@ -29,6 +29,7 @@ public struct StartFailure: Error, Sendable, CustomStringConvertible {
 /// | control | the socket and the watch on the rules |
 /// | epochs | nothing: closes an epoch when there is one to close, and ends |
 /// | retention, erasure | nothing: delete through the store's writer, and end |
+/// | anchors | the sender's process, where heads are shown to others |
 public struct AlibiService: Service {
   private let settings: Settings
   private let logger: Logger
@@ -128,37 +129,24 @@ public struct AlibiService: Service {
     let collector = try Collector(
       ring: estate.journal, sources: sources, options: settings.capture, mailbox: mailbox,
       nursery: heart.nurseryPid, bootID: bootID, host: Procfs.hostName, delivered: { delivery.signal() })
+    let anchors = try settings.anchors.map { plan in
+      try AnchorRoom(plan, state: settings.stateDirectory, writer: start.writer, seals: seals, logger: logger) {
+        recorder.report($0)
+      }
+    }
     let control = try ControlSocket(
-      path: settings.runDirectory + "/alibid.sock", recorder: recorder, rules: rules, seals: seals, life: life,
-      status: { Self.status(recorder, heart, rules, seals, estate.journal) })
+      path: settings.runDirectory + "/alibid.sock", recorder: recorder, rules: rules, seals: seals, anchors: anchors,
+      life: life, status: { ServiceStatus(recorder, heart, rules, seals, anchors, estate.journal).text })
     if let group = UserNames.group("alibi") { try OwnFiles.setGroup(settings.runDirectory + "/alibid.sock", group) }
     let parts = Parts(
       lock: LockFile(adopting: lock), sources: sources, mailbox: mailbox, heart: heart, recorder: recorder,
-      control: control, heartThread: try KernelThread(name: "heart") { heart.run() },
+      control: control, anchors: anchors, heartThread: try KernelThread(name: "heart") { heart.run() },
       captureThread: try KernelThread(name: "capture") { collector.run() },
       recorderThread: try KernelThread(name: "recorder") { recorder.run() },
-      controlThread: try KernelThread(name: "control") { control.run() })
+      controlThread: try KernelThread(name: "control") { control.run() },
+      anchorsThread: try anchors.map { room in try KernelThread(name: "anchors") { room.run() } })
     try ready.write([1])
     return parts
-  }
-
-  private static func status(
-    _ recorder: Recorder, _ heart: Heart, _ rules: RulesWatch, _ seals: SealRoom,
-    _ ring: JournalRing
-  ) -> String {
-    let (committed, sessions, failure, lost) = recorder.shared.withLock {
-      ($0.committedTo, $0.openSessions, $0.failure, $0.lostSince)
-    }
-    func text(_ value: String?) -> String {
-      guard let value else { return "null" }
-      let escaped = RawPath(value).description.replacing("\"", with: "'").replacing("\\", with: "\\\\")
-      return "\"\(escaped)\""
-    }
-    return
-      "{\"pid\":\(Procfs.parentPid),\"recorder_pid\":\(Procfs.ownPid),\"committed_to\":\(committed.map { "\($0.nanoseconds)" } ?? "null"),"
-      + "\"open_sessions\":\(sessions),\"journal_used\":\(ring.head - ring.tail),"
-      + "\"journal_capacity\":\(ring.capacity),\"rules_problem\":\(text(rules.problem)),"
-      + "\"canary_problem\":\(text(heart.problem)),\"seal_problem\":\(text(seals.problem)),\"store_problem\":\(text(failure)),\"lost_since\":\(lost.map { "\($0.nanoseconds)" } ?? "null")}"
   }
 }
 
@@ -170,6 +158,7 @@ private final class Parts: Sendable {
   private let heart: Heart
   private let recorder: Recorder
   private let control: ControlSocket
+  private let anchors: AnchorRoom?
   private let threads: ThreadBox
 
   private final class ThreadBox: @unchecked Sendable {
@@ -178,22 +167,25 @@ private final class Parts: Sendable {
     var capture: KernelThread?
     var recorder: KernelThread?
     var control: KernelThread?
+    var anchors: KernelThread?
 
     init(
       _ heart: consuming KernelThread, _ capture: consuming KernelThread, _ recorder: consuming KernelThread,
-      _ control: consuming KernelThread
+      _ control: consuming KernelThread, _ anchors: consuming KernelThread?
     ) {
       self.heart = consume heart
       self.capture = consume capture
       self.recorder = consume recorder
       self.control = consume control
+      self.anchors = consume anchors
     }
   }
 
   init(
     lock: LockFile, sources: CaptureSources, mailbox: CaptureMailbox, heart: Heart, recorder: Recorder,
-    control: ControlSocket, heartThread: consuming KernelThread, captureThread: consuming KernelThread,
-    recorderThread: consuming KernelThread, controlThread: consuming KernelThread
+    control: ControlSocket, anchors: AnchorRoom?, heartThread: consuming KernelThread,
+    captureThread: consuming KernelThread, recorderThread: consuming KernelThread,
+    controlThread: consuming KernelThread, anchorsThread: consuming KernelThread?
   ) {
     self.lock = lock
     self.sources = sources
@@ -201,7 +193,8 @@ private final class Parts: Sendable {
     self.heart = heart
     self.recorder = recorder
     self.control = control
-    threads = ThreadBox(heartThread, captureThread, recorderThread, controlThread)
+    self.anchors = anchors
+    threads = ThreadBox(heartThread, captureThread, recorderThread, controlThread, anchorsThread)
   }
 
   func stop() {
@@ -209,6 +202,9 @@ private final class Parts: Sendable {
     if let thread = threads.heart.take() { thread.join() }
     mailbox.stop()
     if let thread = threads.capture.take() { thread.join() }
+    // It writes to the store that the recorder closes.
+    anchors?.stop()
+    if let thread = threads.anchors.take() { thread.join() }
     recorder.stop()
     if let thread = threads.recorder.take() { thread.join() }
     control.stop()

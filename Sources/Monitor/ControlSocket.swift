@@ -6,7 +6,7 @@ internal import Synchronization
 /// Answers the commands: how the service is, and "make sure that everything up to now is in the store".
 ///
 /// One line asks, one line of JSON answers. Asking changes nothing, so whoever may connect may ask; what adds to the log
-/// (`epoch`, `cert`, `prune`, `erase`) is for root alone.
+/// (`epoch`, `anchor`, `cert`, `prune`, `erase`) is for root alone.
 final class ControlSocket: Sendable {
   private let listener: OwnedDescriptor
   private let path: String
@@ -16,16 +16,18 @@ final class ControlSocket: Sendable {
   private let rules: RulesWatch
   private let recorder: Recorder
   private let seals: SealRoom
+  private let anchors: AnchorRoom?
   private let status: @Sendable () -> String
 
   init(
-    path: String, recorder: Recorder, rules: RulesWatch, seals: SealRoom, life: consuming OwnedDescriptor,
-    status: @escaping @Sendable () -> String
+    path: String, recorder: Recorder, rules: RulesWatch, seals: SealRoom, anchors: AnchorRoom?,
+    life: consuming OwnedDescriptor, status: @escaping @Sendable () -> String
   ) throws(Errno) {
     self.path = path
     self.life = life
     self.recorder = recorder
     self.seals = seals
+    self.anchors = anchors
     self.rules = rules
     self.status = status
     listener = try LocalSocket.listen(path, mode: 0o660)
@@ -87,6 +89,14 @@ final class ControlSocket: Sendable {
         guard reached != nil else { return answer("{\"epoch\":null}") }
         seals.closeEpoch { closed in answer("{\"epoch\":\(closed.map { "\($0)" } ?? "null")}") }
       }
+    case "anchor" where isRoot:
+      // What is signed now is shown to others; nothing but this client waits for them.
+      let box = Box(Mutex<OwnedDescriptor?>(client))
+      @Sendable func answer(_ anchored: Int, _ all: Int) {
+        guard let client = box.value.withLock({ $0.take() }) else { return }
+        try? LocalSocket.send(client, Array("{\"anchored\":\(anchored),\"of\":\(all)}\n".utf8))
+      }
+      if let anchors { anchors.request(answer) } else { answer(0, 0) }
     case "cert" where isRoot && words.count == 3:
       let isDone = seals.noteCertificate(String(words[1]), evidence: String(words[2]))
       try? LocalSocket.send(client, Array("{\"recorded\":\(isDone)}\n".utf8))

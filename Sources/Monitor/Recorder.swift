@@ -61,6 +61,7 @@ final class Recorder: @unchecked Sendable {
     /// Never a number that a recorder before this one gave.
     var nextBarrier = Clock.monotonic.now
     var rules: AgentRules?
+    var incidents: [Incident] = []
   }
 
   /// Somebody who waits for everything up to a moment to be committed.
@@ -139,6 +140,12 @@ final class Recorder: @unchecked Sendable {
     heart.barrier(number)
   }
 
+  /// Has an incident recorded, and sealed at once.
+  func report(_ incident: Incident) {
+    shared.withLock { $0.incidents.append(incident) }
+    wakeUp.signal()
+  }
+
   func stop() {
     shared.withLock { $0.isStopping = true }
     wakeUp.signal()
@@ -153,6 +160,7 @@ final class Recorder: @unchecked Sendable {
         engine.adopt(rules)
         isSealDue = true
       }
+      takeReports()
       drain()
       forgetMounts()
       collectDigests()
@@ -222,6 +230,18 @@ final class Recorder: @unchecked Sendable {
       logger.debug(
         "file system",
         metadata: ["at": "\(watched.mountPoint)", "mode": "\(watched.mode ?? "none")", "why": "\(watched.reason)"])
+    }
+  }
+
+  private func takeReports() {
+    let incidents = shared.withLock { shared in
+      defer { shared.incidents.removeAll() }
+      return shared.incidents
+    }
+    for incident in incidents {
+      logger.critical("\(incident.detail)", metadata: ["incident": "\(incident.kind)"])
+      backlog.append(.incident(incident))
+      isSealDue = true
     }
   }
 

@@ -11,6 +11,8 @@ internal import Synchronization
 /// when somebody asks.
 final class SealRoom: Sendable {
   let sealer: Sealer
+  /// Signalled when a head has been signed.
+  let heads: WakeUp
   let keys: KeyDirectory?
   let writer: StoreWriter
   private let state: String
@@ -38,6 +40,7 @@ final class SealRoom: Sendable {
     self.retentionDays = retentionDays
     self.state = state
     self.logger = logger
+    heads = try WakeUp()
     sealer = Sealer(facts: Self.facts(bootID, retentionDays)) { (Clock.wall.now, Clock.monotonic.now) }
     let isEmpty = try writer.head().size == 0
     if isEmpty, !KeyDirectory.exists(state: state) {
@@ -64,7 +67,7 @@ final class SealRoom: Sendable {
   func committed(_ writer: StoreWriter, to time: Timestamp?) {
     sealer.committed()
     guard let keys else { return }
-    do { try sealer.sign(writer, keys) } catch { note("a head could not be signed: \(error)") }
+    do { try sign(keys) } catch { note("a head could not be signed: \(error)") }
     guard let time, Self.day(time) > inner.withLock({ $0.day }) else { return }
     closeEpoch { [self] _ in prune { _ in } }
   }
@@ -102,7 +105,7 @@ final class SealRoom: Sendable {
         let epoch = try EpochCloser.close(state: state, writer: writer)
         number = epoch.number
         inner.withLock { $0.day = Self.day(epoch.to) }
-        if let keys { try sealer.sign(writer, keys) }
+        if let keys { try sign(keys) }
       } catch {
         note("an epoch could not be closed: \(error)")
       }
@@ -117,12 +120,17 @@ final class SealRoom: Sendable {
     }
     do {
       try sealer.note(certificate: certificate, evidence: evidence, writer)
-      try sealer.sign(writer, keys)
+      try sign(keys)
       return true
     } catch {
       note("a certificate could not be recorded: \(error)")
       return false
     }
+  }
+
+  func sign(_ keys: KeyDirectory) throws {
+    try sealer.sign(writer, keys)
+    heads.signal()
   }
 
   func note(_ problem: String) {

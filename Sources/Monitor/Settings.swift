@@ -18,6 +18,8 @@ public struct Settings: Sendable {
   public var retentionDays = Keeper.usualDays
   /// How capture behaves.
   public var capture = CaptureOptions()
+  /// Who is shown the log's heads; nil for nobody.
+  var anchors: AnchorPlan?
 
   /// The defaults.
   public init() {}
@@ -43,6 +45,7 @@ public struct Settings: Sendable {
     capture.perfBytes = options.perfKilobytes.map { $0 << 10 } ?? capture.perfBytes
     capture.connectorBytes = options.connectorKilobytes.map { Int32(clamping: $0 << 10) } ?? capture.connectorBytes
     capture.journalBytes = options.journalMegabytes.map { $0 << 20 } ?? capture.journalBytes
+    anchors = try options.anchors.map { (options) throws(StartFailure) in try AnchorPlan(options, file: file) }
   }
 
   /// The names of the log levels, least severe first.

@@ -115,6 +115,20 @@ struct UserNames {
     return nil
   }
 
+  /// The ids of a user of that name, and of the user's group.
+  static func user(_ name: String) -> (user: UInt32, group: UInt32)? {
+    let text = (try? Procfs.file("/etc/passwd")) ?? []
+    for line in text.split(separator: 0x0a) {
+      let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+      guard fields.count > 3, fields[0].elementsEqual(name.utf8),
+        let user = UInt32(String(decoding: fields[2], as: UTF8.self)),
+        let group = UInt32(String(decoding: fields[3], as: UTF8.self))
+      else { continue }
+      return (user, group)
+    }
+    return nil
+  }
+
   private var names: [UInt32: String] = [:]
 
   /// The name of a user; the file is read again for one that it did not name before.

@@ -14,6 +14,7 @@ import Yams
 ///   perf-kilobytes: 4096
 ///   connector-kilobytes: 16384
 ///   journal-megabytes: 64
+/// anchors: …                 (AnchorOptions)
 /// ```
 public struct ServiceOptions: Hashable, Sendable {
   /// The directory of the evidence.
@@ -36,6 +37,8 @@ public struct ServiceOptions: Hashable, Sendable {
   public var connectorKilobytes: Int?
   /// The ring journal: a power of two, 16 to 4,096.
   public var journalMegabytes: Int?
+  /// Who outside is shown the log's heads; nil for nobody.
+  public var anchors: AnchorOptions?
 
   /// Reads a file of at most a megabyte.
   ///
@@ -43,7 +46,7 @@ public struct ServiceOptions: Hashable, Sendable {
   public init(_ document: RuleDocument) throws(RuleError) {
     let reader = RuleReader(document)
     let top = try reader.fields(
-      try reader.root(), known: ["state", "run", "rules", "log-level", "retention-days", "capture"])
+      try reader.root(), known: ["state", "run", "rules", "log-level", "retention-days", "capture", "anchors"])
     state = try reader.directory(top["state"])
     run = try reader.directory(top["run"])
     rules = try reader.directory(top["rules"])
@@ -56,6 +59,7 @@ public struct ServiceOptions: Hashable, Sendable {
       logLevel = level
     }
     retentionDays = try reader.number(top["retention-days"], 1...36_500)
+    anchors = try top["anchors"].map { (node) throws(RuleError) in try AnchorOptions(reader, node) }
     guard let node = top["capture"] else { return }
     let capture = try reader.fields(
       node,
@@ -89,7 +93,7 @@ extension RuleReader {
     return path
   }
 
-  fileprivate func number(
+  func number(
     _ node: Node?, _ range: ClosedRange<Int>, isPowerOfTwo: Bool = false
   ) throws(RuleError) -> Int? {
     guard let node else { return nil }

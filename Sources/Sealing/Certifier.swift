@@ -32,11 +32,11 @@ public enum Certifier {
   public static func certify(
     _ request: CertificateRequest, fileSystems: Set<UInt64>?, store: StoreReader, keys: KeyDirectory, now: UInt64
   ) throws -> Made {
-    guard let (size, checkpoint) = try store.checkpoint() else {
+    guard let (signed, _) = try store.checkpoint() else {
       throw CertifierError(description: "no head is signed", hint: "`alibi status` tells why")
     }
     let epochs = try store.epochs().filter {
-      $0.time.to.unsigned > request.from && $0.time.from.unsigned < request.to && $0.record < size
+      $0.time.to.unsigned > request.from && $0.time.from.unsigned < request.to && $0.record < signed
     }
     guard let first = epochs.first, let last = epochs.last, first.time.from.unsigned <= request.from,
       last.time.to.unsigned >= request.to
@@ -44,15 +44,17 @@ public enum Certifier {
       throw CertifierError(
         description: "not all of that time is sealed", hint: "`alibi coverage` tells from when on there are records")
     }
-    let indices = Indices(store)
-    let materials = try epochs.map { try material($0, request, fileSystems, store, size, indices) }
-    let authority = try store.records(["genesis", "key"]).filter { record in
-      record.index < size
+    let keysRecords = try store.records(["genesis", "key"]).filter { record in
+      record.index < signed
         && (record.kind == "genesis" || LogRecord(record.text).flatMap(KeyRecord.init)?.role == "cert")
-    }.map { try leaf($0, store, size) }
+    }
+    let head = try AnchorChoice(
+      store, records: epochs.map(\.record), least: max(last.record, keysRecords.last?.index ?? 0) + 1, now: now)
+    let indices = Indices(store)
+    let materials = try epochs.map { try material($0, request, fileSystems, store, head.size, indices) }
     let log = LogMaterial(
-      checkpoint: checkpoint, authority: authority,
-      configs: try store.records(["config"]).compactMap { LogRecord($0.text) }, anchors: [])
+      checkpoint: head.checkpoint, authority: try keysRecords.map { try leaf($0, store, head.size) },
+      configs: try store.records(["config"]).compactMap { LogRecord($0.text) }, anchors: head.anchors)
     do {
       let bundle = try CertificateBuilder.build(
         request, log: log, epochs: materials, key: keys.certificate,
@@ -60,7 +62,7 @@ public enum Certifier {
       var hasGaps = true
       if case .accept = bundle.verdict { hasGaps = false }
       return Made(
-        certificate: bundle.certificate, evidence: bundle.evidence, checkpoint: checkpoint, hasGaps: hasGaps)
+        certificate: bundle.certificate, evidence: bundle.evidence, checkpoint: head.checkpoint, hasGaps: hasGaps)
     } catch CertificateError.notAbsent(let epoch, let scope, _) {
       throw CertifierError(
         description: "in epoch \(epoch) it was, or may have been, accessed (scope \(scope))",

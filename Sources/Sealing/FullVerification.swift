@@ -17,6 +17,8 @@ public struct FullVerification: Sendable {
   public private(set) var events: UInt64 = 0
   /// How many epochs.
   public private(set) var epochs = 0
+  /// How many heads others have seen.
+  public private(set) var anchors = 0
   /// How many values were erased.
   public private(set) var erased = 0
   /// How many epochs were deleted when their time was over.
@@ -29,16 +31,18 @@ public struct FullVerification: Sendable {
 
   /// Goes over a store.
   ///
-  /// - Parameter pinned: the key that the auditor has of this log; nil to believe the log's own, which shows only that
-  ///   the store is of one piece.
-  public init(_ store: StoreReader, pinned: VerifierKey?) throws {
+  /// - Parameters:
+  ///   - pinned: the key that the auditor has of this log; nil to believe the log's own, which shows only that the store
+  ///     is of one piece.
+  ///   - heads: signed heads that somebody else kept, by what they are called: the log must go on from each.
+  public init(_ store: StoreReader, pinned: VerifierKey?, heads: [(name: String, note: [UInt8])] = []) throws {
     let audit = try store.audit()
     let kept = try store.records()
     flaws = audit.flaws
     records = kept.count
     erased = audit.erased.values.reduce(0) { $0 + $1.count }
     unsealed = audit.unsealed
-    try readLog(kept, audit, pinned)
+    try readLog(kept, audit, pinned, heads, store)
     goings = Goings(texts)
     flaws += goings.flaws + goings.faults(of: audit.erased)
     pruned = goings.pruned.count
@@ -48,7 +52,10 @@ public struct FullVerification: Sendable {
 
   // MARK: - The log
 
-  private mutating func readLog(_ kept: [KeptRecord], _ audit: StoreAudit, _ pinned: VerifierKey?) throws {
+  private mutating func readLog(
+    _ kept: [KeptRecord], _ audit: StoreAudit, _ pinned: VerifierKey?, _ heads: [(name: String, note: [UInt8])],
+    _ store: StoreReader
+  ) throws {
     var log = try Log(MemoryHashStore())
     for (index, record) in kept.enumerated() {
       if record.index != UInt64(index) {
@@ -89,6 +96,15 @@ public struct FullVerification: Sendable {
         let what = head.size > log.size ? "the log is shorter than it was: truncated" : "the log was another"
         flaws.append(Flaw("checkpoint of size \(head.size)", what))
         break
+      }
+    }
+    anchors = texts.count { $0.kind == .anchor }
+    let keys = [pinned ?? genesis.logKey]
+    let root = { (size: UInt64) in try log.root(size: size) }
+    flaws += try Self.anchorFlaws(store, texts, keys: keys, root: root)
+    for head in heads {
+      if let what = try Self.objection(to: head.note, keys: keys, size: log.size, root: root) {
+        flaws.append(Flaw("kept head \(head.name)", what))
       }
     }
   }

@@ -46,9 +46,12 @@ struct Certification {
     service = ServiceClient(run)
   }
 
-  /// Has the service seal everything up to now.
+  /// Has the service seal everything up to now, and show it to whoever is to see it.
   func seal() throws {
     guard try service.closeEpoch() != nil else { throw Self.noService }
+    if let (anchored, all) = try service.anchor(), anchored < all {
+      Output.complain("alibi: note: \(anchored) of \(all) anchors were reached in time; `alibi status` tells which")
+    }
   }
 
   /// Builds, checks, notes in the log and writes the certificate; nothing where the verdict is no no.

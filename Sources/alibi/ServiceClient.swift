@@ -9,6 +9,14 @@ internal import Sealing
 struct ServiceClient {
   /// What the service says of itself.
   struct State: Decodable {
+    /// How somebody outside stands to the log.
+    struct Anchor: Decodable {
+      var kind: String
+      var by: String
+      var size: UInt64?
+      var time: Int64?
+      var problem: String?
+    }
     var pid: Int32
     var recorder_pid: Int32
     var committed_to: Int64?
@@ -20,6 +28,10 @@ struct ServiceClient {
     var seal_problem: String?
     var store_problem: String?
     var lost_since: Int64?
+    var sender_pid: Int32?
+    var anchor_problem: String?
+    /// Nil where nobody outside is shown the log's heads.
+    var anchors: [Anchor]?
   }
 
   private struct Barrier: Decodable {
@@ -79,6 +91,16 @@ struct ServiceClient {
   func erase(_ subject: ErasureSubject, basis: ErasureBasis) throws(Failure) -> Erased? {
     let (kind, value) = subject.words
     return try ask("erase \(kind) \(Base64.encode(Array(value.utf8))) \(basis.rawValue)", seconds: 600)
+  }
+
+  /// Has the log's head seen by whoever is configured; by how many it was, nil when no service runs.
+  func anchor() throws(Failure) -> (anchored: Int, of: Int)? {
+    (try ask("anchor", seconds: 20) as Anchored?).map { ($0.anchored, $0.of) }
+  }
+
+  private struct Anchored: Decodable {
+    var anchored: Int
+    var of: Int
   }
 
   private struct Epoch: Decodable {

@@ -17,6 +17,7 @@ struct StoreCheck {
     var entries: UInt64
     var events: UInt64
     var epochs: Int
+    var anchors: Int
     var erased: Int
     var pruned: Int
     var unsealed: Int
@@ -26,11 +27,13 @@ struct StoreCheck {
 
   private let state: String
   private let keys: [VerifierKey]
+  private let heads: [(name: String, note: [UInt8])]
   private let json: Bool
 
-  init(state: String, keys: [VerifierKey], json: Bool) {
+  init(state: String, keys: [VerifierKey], heads: [(name: String, note: [UInt8])], json: Bool) {
     self.state = state
     self.keys = keys
+    self.heads = heads
     self.json = json
   }
 
@@ -43,12 +46,15 @@ struct StoreCheck {
       throw Failure(
         message: "there is no log in \(state) yet", hint: "the service begins it when it next starts", status: 66)
     }
-    let found = try FullVerification(store, pinned: keys.first)
+    let found = try FullVerification(store, pinned: keys.first, heads: heads)
     var flaws = found.flaws
     if hasFiles { flaws += try LogFiles.flaws(in: state, store: store, pinned: keys.first).flaws }
     let result = flaws.isEmpty ? "ACCEPT" : "REJECT"
     var notes: [String] = []
     if keys.isEmpty { notes.append("no --key: this shows that the store is of one piece, and not whose it is") }
+    if heads.isEmpty {
+      notes.append("no --checkpoint: of an older copy of the whole store, nothing here would tell")
+    }
     if found.unsealed > 0 {
       notes.append("\(found.unsealed) rows came after the last seal, and nothing vouches for them")
     }
@@ -60,12 +66,13 @@ struct StoreCheck {
       try Output.json(
         Answer(
           result: result, records: found.records, seals: found.seals, entries: found.entries, events: found.events,
-          epochs: found.epochs, erased: found.erased, pruned: found.pruned, unsealed: found.unsealed,
+          epochs: found.epochs, anchors: found.anchors, erased: found.erased, pruned: found.pruned, unsealed: found.unsealed,
           flaws: flaws.map { Answer.Flaw(place: $0.place, what: $0.what) }, notes: notes))
     } else {
       var lines = [
         result, "", "  log      \(found.records) records", "  seals    \(found.seals)", "  entries  \(found.entries)",
         "  events   \(found.events)", "  epochs   \(found.epochs)",
+        "  anchors  \(found.anchors)",
       ]
       lines += list(flaws)
       if !notes.isEmpty { lines += [""] + notes.map { "note: \($0)" } }
@@ -93,8 +100,8 @@ struct StoreCheck {
     if json {
       try Output.json(
         Answer(
-          result: result, records: records, seals: 0, entries: 0, events: 0, epochs: 0, erased: 0, pruned: 0,
-          unsealed: 0, flaws: flaws.map { Answer.Flaw(place: $0.place, what: $0.what) }, notes: notes))
+          result: result, records: records, seals: 0, entries: 0, events: 0, epochs: 0, anchors: 0, erased: 0,
+          pruned: 0, unsealed: 0, flaws: flaws.map { Answer.Flaw(place: $0.place, what: $0.what) }, notes: notes))
     } else {
       try Output.write(
         ([result, "", "  log      \(records) records"] + list(flaws) + ["", "note: \(notes[0])"])

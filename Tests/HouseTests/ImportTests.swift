@@ -14,12 +14,15 @@ struct ImportTests {
     "Capture": ["CLinux", "LinuxKernel", "Decode", "Journal"],
     "MerkleLog": [],
     "Certificates": ["MerkleLog"],
+    "Anchoring": ["MerkleLog", "Certificates"],
     "Evidence": ["Records", "MerkleLog"],
     "Sealing": ["LinuxKernel", "Records", "Evidence", "MerkleLog", "Certificates"],
     "Monitor": [
       "LinuxKernel", "Decode", "Journal", "Records", "Rules", "Lineage", "Capture", "Evidence", "MerkleLog", "Sealing",
+      "Anchoring",
     ],
     "alibid": ["Monitor"],
+    "alibi-sender": ["LinuxKernel", "Anchoring"],
     "alibi": ["LinuxKernel", "Decode", "Records", "Evidence", "MerkleLog", "Certificates", "Sealing"],
   ]
 
@@ -34,6 +37,7 @@ struct ImportTests {
     "Sealing": ["Glibc", "Synchronization"],
     "Monitor": ["Crypto", "Logging", "ServiceLifecycle", "Synchronization", "Glibc"],
     "alibid": ["Glibc", "Logging", "ServiceLifecycle"],
+    "alibi-sender": ["Foundation", "FoundationNetworking", "Glibc", "Synchronization"],
     "alibi": ["ArgumentParser", "Foundation", "Glibc"],
   ]
 

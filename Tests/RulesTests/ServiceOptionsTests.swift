@@ -54,6 +54,64 @@ struct ServiceOptionsTests {
     #expect(error.file == "alibid.yaml")
   }
 
+  @Test("who is shown the log's heads")
+  func anchors() throws {
+    let all = try #require(
+      try options(
+        """
+        anchors:
+          user: alibi-sender
+          interval: 30
+          witnesses:
+            - url: https://witness.example/prefix/
+              key: witness.example+12345678+AAAA
+            - {url: "http://[::1]:8080", key: other+12345678+AAAA, interval: 5}
+          timestamps:
+            - url: http://tsa.example:3161/tsr?policy=1
+          syslog: {udp: "127.0.0.1:514"}
+        """
+      ).anchors)
+    #expect(all.user == "alibi-sender")
+    #expect(all.witnesses.map(\.url) == ["https://witness.example/prefix", "http://[::1]:8080"])
+    #expect(all.witnesses.map(\.interval) == [30, 5])
+    #expect(all.witnesses.map(\.line) == [6, 7])
+    #expect(all.authorities.map(\.url) == ["http://tsa.example:3161/tsr?policy=1"])
+    #expect(all.authorities.map(\.interval) == [30])
+    #expect(all.syslog == .udp(host: "127.0.0.1", port: 514))
+    let usual = try #require(
+      try options(
+        """
+        anchors:
+          witnesses: [{url: "http://a", key: a+1+b}]
+          timestamps: [{url: "http://b/"}]
+          syslog: {socket: /dev/log}
+        """
+      ).anchors)
+    #expect(usual.user == nil && usual.syslog == .socket("/dev/log"))
+    #expect(usual.witnesses[0].interval == 60 && usual.authorities[0].interval == 3600)
+    #expect(try options("state: /a\n").anchors == nil)
+  }
+
+  @Test(
+    "an anchor that could not be reached, or not be believed, is refused, with its line",
+    arguments: [
+      ("{}", 1), ("{interval: 60}", 1), ("{user: nobody}", 1), ("{witness: []}", 1),
+      ("{interval: 0, syslog: {socket: /dev/log}}", 1), ("{interval: 60s, syslog: {socket: /dev/log}}", 1),
+      ("{user: \"a b\", syslog: {socket: /dev/log}}", 1), ("\n  witnesses:\n    - url: http://a\n", 3),
+      ("\n  witnesses:\n    - key: a+1+b\n", 3), ("\n  witnesses:\n    - url: ftp://a\n      key: a+1+b\n", 3),
+      ("\n  witnesses:\n    - {url: \"http://a\", key: k}\n    - {url: \"http://b\", key: k}\n", 4),
+      ("{timestamps: [{url: \"http://u:p@a/\"}]}", 1), ("{timestamps: [{url: \"http:///a\"}]}", 1),
+      ("{timestamps: [{url: \"http://a:0/\"}]}", 1), ("{timestamps: [{url: \"http://a:66000/\"}]}", 1),
+      ("{timestamps: [{url: \"http://a b/\"}]}", 1), ("{timestamps: [{url: \"http://a/#x\"}]}", 1),
+      ("{timestamps: [{url: \"http://a\"}, {url: \"http://a\"}]}", 1), ("{timestamps: {url: \"http://a\"}}", 1),
+      ("{syslog: /dev/log}", 1), ("{syslog: {}}", 1), ("{syslog: {socket: log}}", 1), ("{syslog: {udp: localhost}}", 1),
+      ("{syslog: {socket: /dev/log, udp: \"a:1\"}}", 1),
+    ])
+  func badAnchors(text: String, line: Int) throws {
+    let error = try #require(throws: RuleError.self) { try options("anchors: \(text)\n") }
+    #expect(error.line == line, "\(error)")
+  }
+
   @Test("a file that is not there is refused by name")
   func missing() throws {
     let error = try #require(throws: RuleError.self) { try ServiceOptions(path: "/nonexistent/alibid.yaml") }

@@ -40,6 +40,12 @@ final class ServiceUnderTest {
     try waitUntilReady()
   }
 
+  /// Adds to the configuration, for the next start.
+  func configure(_ more: String) throws {
+    let file = scratch("alibid.yaml")
+    try scratch.write("alibid.yaml", try String(contentsOfFile: file, encoding: .utf8) + more)
+  }
+
   private func waitUntilReady() throws {
     try eventually("the service captures") {
       FileManager.default.fileExists(atPath: run + "/alibid.sock") && alibi("status").status == 0

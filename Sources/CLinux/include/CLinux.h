@@ -111,4 +111,14 @@ struct cl_canary_answer {
 // Returns when nobody writes orders any more.
 void cl_canary_serve(int orders, int answers);
 
+// Two ends of a connection that keeps messages apart, SOCK_SEQPACKET; neither waits unless asked to.
+int cl_message_pair(int *ours, int *theirs);
+ssize_t cl_message_send(int fd, const uint8_t *from, size_t count, int waits);
+// The message's length, which may be more than the room; 0 when nobody holds the other end.
+ssize_t cl_message_receive(int fd, uint8_t *into, size_t room, int waits);
+int cl_udp_send(const char *host, const char *port, const uint8_t *from, size_t count);
+int cl_unix_send(const char *path, const uint8_t *from, size_t count);
+// Becomes this user for ever, without groups or capabilities, and gives up what a sender does not need.
+int cl_become(unsigned user, unsigned group);
+
 #endif

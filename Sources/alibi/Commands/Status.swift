@@ -14,6 +14,14 @@ struct Status: ParsableCommand {
       var mode: String?
       var reason: String
     }
+    struct Anchor: Encodable {
+      var kind: String
+      var by: String
+      var size: UInt64?
+      var time: String?
+      var lagSeconds: Int64?
+      var problem: String?
+    }
     var running: Bool
     var pid: Int32?
     var recorderPid: Int32?
@@ -29,6 +37,9 @@ struct Status: ParsableCommand {
     var storeProblem: String?
     var sealProblem: String?
     var lostSince: String?
+    var senderPid: Int32?
+    var anchorProblem: String?
+    var anchors: [Anchor]
     var fileSystems: [FileSystem]
     var gaps: [JsonGap]
     var incidents: [String]
@@ -47,6 +58,7 @@ struct Status: ParsableCommand {
     let gaps = try store.gaps(day)
     let incidents = try store.incidents(day)
     let fileSystems = try store.fileSystems(run: run.id)
+    let anchors = Self.anchors(state, try store.newestAnchors())
     if common.json {
       try Output.json(
         Answer(
@@ -56,19 +68,20 @@ struct Status: ParsableCommand {
           openSessions: state?.open_sessions, perf: run.perfMissing ?? "ok", connector: run.connectorMissing ?? "ok",
           rulesProblem: state?.rules_problem, canaryProblem: state?.canary_problem, storeProblem: state?.store_problem,
           sealProblem: state?.seal_problem,
-          lostSince: state?.lost_since.map { Timestamp(nanoseconds: $0).description },
+          lostSince: state?.lost_since.map { Timestamp(nanoseconds: $0).description }, senderPid: state?.sender_pid,
+          anchorProblem: state?.anchor_problem, anchors: anchors.map(\.answer),
           fileSystems: fileSystems.map {
             .init(mountPoint: JsonPath($0.mountPoint).text, type: $0.type, mode: $0.mode, reason: $0.reason)
           }, gaps: gaps.map(JsonGap.init), incidents: incidents.map { "\($0.time) \($0.kind): \($0.detail)" }))
     } else {
-      try Output.write(text(run, state, fileSystems, gaps, incidents))
+      try Output.write(text(run, state, fileSystems, gaps, incidents, anchors))
     }
     if state == nil { throw ExitCode(69) }
   }
 
   private func text(
     _ run: RunRow, _ state: ServiceClient.State?, _ fileSystems: [WatchedFileSystem], _ gaps: [Gap],
-    _ incidents: [Incident]
+    _ incidents: [Incident], _ anchors: [Standing]
   ) -> String {
     var lines: [String] = []
     if let state {
@@ -90,6 +103,7 @@ struct Status: ParsableCommand {
     if let covered = run.covered { lines.append("vouched for  \(covered.from.short) to \(covered.to.short)") }
     lines.append("perf         \(run.perfMissing.map { "MISSING: \($0)" } ?? "task records of every CPU")")
     lines.append("connector    \(run.connectorMissing.map { "missing: \($0)" } ?? "process events")")
+    lines += Self.lines(anchors, problem: state?.anchor_problem)
     let watched = fileSystems.filter { $0.mode != nil }
     lines += ["", "watched file systems:"]
     var table = Table(["MOUNTED AT", "TYPE", "MODE", "SINCE", "NOTE"])
@@ -115,5 +129,51 @@ struct Status: ParsableCommand {
       for incident in incidents { lines.append("  \(incident.time.short) \(incident.kind): \(incident.detail)") }
     }
     return lines.joined(separator: "\n")
+  }
+
+  // MARK: - Anchors
+
+  /// How somebody outside stands to the log: what the store has of it, and what the service says of it.
+  private struct Standing {
+    var kind: String
+    var by: String
+    var size: UInt64?
+    var time: Timestamp?
+    var problem: String?
+
+    var lag: Int64? { time.map { max(0, (Timestamp.now.nanoseconds - $0.nanoseconds) / 1_000_000_000) } }
+
+    var answer: Answer.Anchor {
+      Answer.Anchor(
+        kind: kind, by: by, size: size, time: time?.description, lagSeconds: lag, problem: problem)
+    }
+  }
+
+  private static func anchors(_ state: ServiceClient.State?, _ kept: [KeptAnchor]) -> [Standing] {
+    var standings = (state?.anchors ?? []).map {
+      Standing(
+        kind: $0.kind, by: $0.by, size: $0.size, time: $0.time.map { Timestamp(nanoseconds: $0) }, problem: $0.problem)
+    }
+    for anchor in kept where !standings.contains(where: { $0.kind == anchor.kind && $0.by == anchor.by }) {
+      standings.append(
+        Standing(
+          kind: anchor.kind, by: anchor.by, size: anchor.size, time: Timestamp(nanoseconds: Int64(anchor.time)),
+          problem: state == nil ? nil : "not asked any more"))
+    }
+    return standings
+  }
+
+  private static func lines(_ anchors: [Standing], problem: String?) -> [String] {
+    guard !anchors.isEmpty else { return ["anchors      NONE: nobody outside this machine has seen the log"] }
+    var lines = problem.map { ["anchors      \($0)"] } ?? []
+    var table = Table(["ANCHOR", "BY", "RECORDS", "SEEN", "AGO", "NOTE"])
+    for each in anchors {
+      table.add([
+        each.kind, String(each.by.prefix { $0 != "+" }), each.size.map { "\($0)" } ?? "never", each.time?.short ?? "",
+        each.lag.map { "\($0) s" } ?? "", each.problem ?? "",
+      ])
+    }
+    lines += ["", "seen outside this machine:", table.text()]
+    return lines
   }
 }

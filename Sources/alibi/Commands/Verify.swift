@@ -9,7 +9,9 @@ struct Verify: ParsableCommand {
     abstract: "Checks a certificate that nothing was accessed, offline; or a whole store.",
     discussion: """
       The key must be the one you enrolled before the time in question, never one that came with the certificate.
-      With --full a whole store is checked instead: every commitment and root, every epoch, the log and its heads.
+      With --full a whole store is checked instead: every commitment and root, every epoch, the log and its heads. Of
+      one that was put back as it once was, only a later head tells that somebody else has kept: give it with
+      --checkpoint.
 
       Exit status: 0 ACCEPT, 1 REJECT, 2 ACCEPT WITH GAPS; 64 usage, 74 I/O.
       """)
@@ -69,6 +71,13 @@ struct Verify: ParsableCommand {
   @Option(name: .long, help: ArgumentHelp("With --full: the directory of the evidence.", valueName: "dir"))
   var state: String?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "With --full: a signed head that you or a witness kept, which the log must go on from. May be repeated.",
+      valueName: "file"))
+  var checkpoint: [String] = []
+
   @Flag(name: .long, help: "Print JSON.") var json = false
 
   func validate() throws {
@@ -79,6 +88,7 @@ struct Verify: ParsableCommand {
       return
     }
     if state != nil { throw ValidationError("--state is about a store: it needs --full") }
+    if !checkpoint.isEmpty { throw ValidationError("--checkpoint is about a store: it needs --full") }
     if file == nil { throw ValidationError("which bundle?") }
     if key.isEmpty { throw ValidationError("without --key nothing can be verified") }
   }
@@ -86,7 +96,8 @@ struct Verify: ParsableCommand {
   func run() throws {
     let keys = try key.flatMap(Self.keys)
     guard let path = self.file, !full else {
-      return try StoreCheck(state: state ?? Common.defaultState, keys: keys, json: json).run()
+      let heads = try checkpoint.map { ($0, try Bundle.read($0, limit: 1 << 20 + 1)) }
+      return try StoreCheck(state: state ?? Common.defaultState, keys: keys, heads: heads, json: json).run()
     }
     let file = try policy.map(Self.policy)
     let bundle = try Bundle(at: path)

@@ -9,7 +9,7 @@ public struct FuzzTarget: Sendable {
   public let run: @Sendable ([UInt8]) throws -> Void
 
   /// Every target.
-  public static let all = decoders + journal + lineage + rules + records + certificates
+  public static let all = decoders + journal + lineage + rules + records + certificates + anchoring
 }
 
 /// A promise that an input broke.
