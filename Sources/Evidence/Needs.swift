@@ -52,7 +52,7 @@ struct Needs {
     guard kind != Self.event else {
       guard try !isHeld(id, db) else { return false }
       try db.cachedStatement(sql: "DELETE FROM accesses WHERE id = ?").execute(arguments: [id])
-      try forget(kind, id, db)
+      try db.cachedStatement(sql: "DELETE FROM remains WHERE kind = ? AND id = ?").execute(arguments: [kind, id])
       return true
     }
     guard let what = EntryKind(rawValue: UInt8(truncatingIfNeeded: kind)), try !needs(what, id, db) else {
@@ -75,7 +75,7 @@ struct Needs {
     let entry = try db.cachedStatement(
       sql: "DELETE FROM entries WHERE kind = ? AND id = ? AND erased IS NULL RETURNING 1")
     let wasThere = try Row.fetchAll(entry, arguments: [kind, id]).isEmpty == false
-    guard wasThere || kind == Self.event else { return }
+    guard wasThere else { return }
     try db.cachedStatement(sql: "DELETE FROM remains WHERE kind = ? AND id = ?").execute(arguments: [kind, id])
   }
 

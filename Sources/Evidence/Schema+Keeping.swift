@@ -6,7 +6,7 @@ extension Schema {
   /// `epochs.pruned` and `entries.erased` are the indexes of the PRUNE and ERASURE records that tell of it. A pruned
   /// epoch has neither salt nor secret nor index. Once `log_seals.pruned` is set, that seal's entries and events are gone
   /// but for those in `remains`, each with what shows that the seal had it: the place among `size` leaves, and the
-  /// siblings, 32 bytes each. Kind 0 is an event. A row whose entry was erased stays where others refer to it, without its
+  /// siblings, 32 bytes each. Kind 0 is an event. While they go `log_seals.leaves` has the hashes of all its leaves. A row whose entry was erased stays where others refer to it, without its
   /// value.
   static func registerKeeping(_ migrator: inout DatabaseMigrator) {
     migrator.registerMigration("9 retention and erasure") { db in
@@ -23,6 +23,7 @@ extension Schema {
           ALTER TABLE entries ADD COLUMN erased INTEGER;
           ALTER TABLE epochs ADD COLUMN pruned INTEGER;
           ALTER TABLE log_seals ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
+          ALTER TABLE log_seals ADD COLUMN leaves BLOB;
           CREATE INDEX entries_seal ON entries(seal);
           CREATE INDEX entries_erased ON entries(erased) WHERE erased IS NOT NULL;
           CREATE INDEX files_erased ON files(id) WHERE erased;

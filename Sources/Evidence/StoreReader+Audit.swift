@@ -32,6 +32,8 @@ public struct SealAudit: Sendable {
   public var root = Hash(of: [])
   /// Whether its values were deleted when their time was over; then `remains` has what stayed, and there is no root.
   public var isPruned = false
+  /// Whether they are being deleted: the root is that of its leaves as they were, `remains` what of it is still there.
+  public var isGoing = false
   /// What stayed of a pruned seal.
   public var remains: [Remainder] = []
 }
@@ -123,6 +125,8 @@ extension StoreReader {
       if number != Int64(at) { audit.flaws.append(Flaw("seal \(number)", "the seal before it is missing")) }
       var seal = SealAudit(sequence: UInt64(number), record: row.unsigned("record"), time: row.span)
       seal.isPruned = row["pruned"]
+      let leaves = Self.hashes((row["leaves"] as Blob?)?.bytes ?? [])
+      seal.isGoing = !leaves.isEmpty && !seal.isPruned
       var hashes: [Hash] = []
       while let entry = waiting, (entry["seal"] as Int64) <= number {
         if let leaf = try check(entry, &audit) {
@@ -143,9 +147,16 @@ extension StoreReader {
       }
       lastEvent = end
       if seal.isPruned { try findLost(seal, &audit) }
-      seal.root = LogCheck.root(of: hashes)
+      seal.root = LogCheck.root(of: seal.isGoing ? leaves : hashes)
+      if seal.isGoing, !Set(hashes).isSubset(of: Set(leaves)) {
+        audit.flaws.append(Flaw("seal \(number)", "has values that were not in it"))
+      }
       audit.seals.append(seal)
       return true
+    }
+
+    private static func hashes(_ bytes: [UInt8]) -> [Hash] {
+      stride(from: 0, to: bytes.count - bytes.count % 32, by: 32).compactMap { Hash(bytes[$0..<($0 + 32)]) }
     }
 
     /// What stayed, with what shows that it was there; without that it has no place.
@@ -153,10 +164,7 @@ extension StoreReader {
       let row = try Row.fetchOne(
         db.cachedStatement(sql: "SELECT place, size, siblings FROM remains WHERE kind = ? AND id = ?"),
         arguments: [kind, id])
-      let bytes = (row?["siblings"] as Blob?)?.bytes ?? []
-      let siblings = stride(from: 0, to: bytes.count - bytes.count % 32, by: 32).compactMap {
-        Hash(bytes[$0..<($0 + 32)])
-      }
+      let siblings = Self.hashes((row?["siblings"] as Blob?)?.bytes ?? [])
       let word = EntryKind(rawValue: UInt8(truncatingIfNeeded: kind)).map { "\($0)" } ?? "access"
       seal.remains.append(
         Remainder(

@@ -27,20 +27,39 @@ extension StoreWriter {
     }
   }
 
-  /// Deletes the values of one seal of a pruned epoch, in a transaction that holds up nobody for long; false where there
-  /// is none left.
+  /// Where in a seal the deletion has come to.
+  public struct PruneCursor: Sendable {
+    var seal: Int64
+    var step = 0
+    var id = Int64.max
+  }
+
+  /// Deletes some of the values of pruned epochs, in a transaction that holds up nobody for long; false where there is
+  /// nothing left.
   ///
-  /// The newest seal goes first: what refers to an entry was sealed with it or later.
-  public func pruneNext() throws(StoreError) -> Bool {
-    try write { db in
+  /// The newest seal goes first: what refers to an entry was sealed with it or later. Before anything of a seal goes its
+  /// leaves are written down, and when all has gone the way from what stayed to the seal's root takes their place.
+  ///
+  /// - Parameter cursor: nil at first; what an earlier process had begun is gone through again.
+  public func pruneNext(_ cursor: inout PruneCursor?) throws(StoreError) -> Bool {
+    var next = cursor
+    let isMore = try write { db in
       guard let bound = try Self.prunedSeal(db),
         let seal = try Row.fetchOne(
           db, sql: "SELECT * FROM log_seals WHERE NOT pruned AND id <= ? ORDER BY id DESC LIMIT 1", arguments: [bound])
       else { return false }
-      try prune(seal, db)
+      let leaving = try Leaving(seal, db)
+      if let begun = next, begun.seal == leaving.number {
+        next = try leaving.drop(begun, db)
+      } else {
+        try leaving.keepLeaves(db)
+        next = PruneCursor(seal: leaving.number)
+      }
       files.withLock { $0.removeAll() }
       return true
     }
+    cursor = next
+    return isMore
   }
 
   /// Looks again at what stayed of pruned epochs, from an entry on, in a bounded transaction; where to go on, nil at the
@@ -69,12 +88,27 @@ extension StoreWriter {
   private static func prunedSeal(_ db: Database) throws -> Int64? {
     try Int64.fetchOne(db, sql: "SELECT max(last_seal) FROM epochs WHERE pruned IS NOT NULL")
   }
+}
 
-  private func prune(_ seal: Row, _ db: Database) throws {
-    guard let needs = try Needs(db) else { return }
-    let number = seal["id"] as Int64
+/// A seal whose values go.
+private struct Leaving {
+  /// As many values as go in one transaction.
+  private static let most = 400
+
+  let number: Int64
+  /// The events of it are after the first and up to the second.
+  private let events: (after: Int64, to: Int64)
+  private let leaves: [UInt8]?
+
+  init(_ seal: Row, _ db: Database) throws {
+    number = seal["id"]
     let before = try Int64.fetchOne(db, sql: "SELECT last_event FROM log_seals WHERE id = ?", arguments: [number - 1])
-    // The leaves as they were sealed: what stays is shown to have been among them.
+    events = (before ?? 0, seal["last_event"])
+    leaves = (seal["leaves"] as Blob?)?.bytes
+  }
+
+  /// What is there of it, in the order of its leaves.
+  private func places(_ db: Database) throws -> [(kind: Int64, id: Int64, leaf: Hash)] {
     var places: [(kind: Int64, id: Int64, leaf: Hash)] = []
     let entries = try Row.fetchCursor(
       db, sql: "SELECT kind, id, commitment FROM entries WHERE seal = ? ORDER BY id, kind", arguments: [number])
@@ -82,46 +116,80 @@ extension StoreWriter {
       guard let commitment = Hash((row["commitment"] as Blob).bytes) else {
         throw StoreError.damaged("a commitment has another length")
       }
-      let entry = EntryCommitment(
-        kind: row["kind"], id: UInt64(bitPattern: row["id"]), commitment: commitment)
+      let entry = EntryCommitment(kind: row["kind"], id: UInt64(bitPattern: row["id"]), commitment: commitment)
       places.append((row["kind"], row["id"], .leaf(entry.encoded)))
     }
     let events = try Row.fetchCursor(
       db, sql: CommittedEvent.query + " WHERE id > ? AND id <= ? ORDER BY id",
-      arguments: [before ?? 0, seal["last_event"] as Int64])
+      arguments: [self.events.after, self.events.to])
     while let row = try events.next() {
       let event = CommittedEvent(row: row)
-      places.append((0, Int64(bitPattern: event.sequence), .leaf(event.encoded)))
+      places.append((Needs.event, Int64(bitPattern: event.sequence), .leaf(event.encoded)))
     }
-    // What refers goes before what is referred to; of processes the children, which came later.
-    for kind in Needs.order {
-      for place in places.reversed() where place.kind == kind { _ = try needs.drop(kind, place.id, db) }
+    return places
+  }
+
+  func keepLeaves(_ db: Database) throws {
+    guard leaves == nil else { return }
+    let bytes = try places(db).flatMap(\.leaf.bytes)
+    try db.execute(sql: "UPDATE log_seals SET leaves = ? WHERE id = ?", arguments: [Blob(bytes), number])
+  }
+
+  /// Deletes some, what refers before what is referred to; where to go on, nil when the seal is done.
+  func drop(_ begun: StoreWriter.PruneCursor, _ db: Database) throws -> StoreWriter.PruneCursor? {
+    guard let needs = try Needs(db) else { return nil }
+    var cursor = begun
+    var budget = Self.most
+    while cursor.step < Needs.order.count {
+      let kind = Needs.order[cursor.step]
+      let ids = try some(of: kind, below: cursor.id, budget, db)
+      for id in ids { _ = try needs.drop(kind, id, db) }
+      if ids.count == budget {
+        cursor.id = ids.last ?? 0
+        return cursor
+      }
+      budget -= ids.count
+      cursor.step += 1
+      cursor.id = .max
     }
-    try keep(places, of: number, db)
-    try db.execute(sql: "UPDATE log_seals SET pruned = 1 WHERE id = ?", arguments: [number])
+    try keepRemains(db)
+    return nil
+  }
+
+  /// The newest first: of processes the children, which came later.
+  private func some(of kind: Int64, below id: Int64, _ count: Int, _ db: Database) throws -> [Int64] {
+    if kind == Needs.event {
+      return try Int64.fetchAll(
+        db.cachedStatement(
+          sql: "SELECT id FROM accesses WHERE id > ? AND id <= ? AND id < ? ORDER BY id DESC LIMIT ?"),
+        arguments: [events.after, events.to, id, count])
+    }
+    return try Int64.fetchAll(
+      db.cachedStatement(
+        sql: "SELECT id FROM entries WHERE seal = ? AND kind = ? AND id < ? ORDER BY id DESC LIMIT ?"),
+      arguments: [number, kind, id, count])
   }
 
   /// Writes down, for what is still there, that the seal had it.
-  private func keep(_ places: [(kind: Int64, id: Int64, leaf: Hash)], of seal: Int64, _ db: Database) throws {
-    let event = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM accesses WHERE id = ?)")
-    let entry = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM entries WHERE kind = ? AND id = ?)")
+  private func keepRemains(_ db: Database) throws {
+    var tree = try Log(MemoryHashStore())
+    var indexes: [Hash: Int] = [:]
+    let bytes = leaves ?? []
+    for start in stride(from: 0, to: bytes.count - bytes.count % 32, by: 32) {
+      guard let leaf = Hash(bytes[start..<(start + 32)]) else { continue }
+      indexes[leaf] = start / 32
+      try tree.append(leaf: leaf)
+    }
     let insert = try db.cachedStatement(
-      sql: "INSERT INTO remains (kind, id, seal, place, size, siblings) VALUES (?, ?, ?, ?, ?, ?)")
-    var tree: Log<MemoryHashStore>?
-    for (index, place) in places.enumerated() {
-      let isThere =
-        try place.kind == 0
-        ? Bool.fetchOne(event, arguments: [place.id]) : Bool.fetchOne(entry, arguments: [place.kind, place.id])
-      guard isThere == true else { continue }
-      if tree == nil {
-        var made = try Log(MemoryHashStore())
-        for place in places { try made.append(leaf: place.leaf) }
-        tree = made
-      }
-      let proof = try tree?.inclusionProof(index: UInt64(index), size: UInt64(places.count)) ?? []
+      sql: "INSERT OR REPLACE INTO remains (kind, id, seal, place, size, siblings) VALUES (?, ?, ?, ?, ?, ?)")
+    for place in try places(db) {
+      // What is not among them was changed meanwhile: it shows as that.
+      guard let index = indexes[place.leaf] else { continue }
+      let proof = try tree.inclusionProof(index: UInt64(index), size: tree.size)
       try insert.execute(arguments: [
-        place.kind, place.id, seal, index, places.count, Blob(proof.flatMap(\.bytes)),
+        place.kind, place.id, number, index, Int64(tree.size), Blob(proof.flatMap(\.bytes)),
       ])
     }
+    try db.execute(sql: "UPDATE log_seals SET pruned = 1, leaves = NULL WHERE id = ?", arguments: [number])
   }
 }

@@ -130,7 +130,7 @@ public struct FullVerification: Sendable {
       }
       if let reached, number("from") != reached { flaws.append(Flaw(name, "does not begin where the last one ended")) }
       reached = number("to")
-      guard !seal.isPruned else {
+      guard !seal.isPruned, !seal.isGoing else {
         flaws += goings.faults(ofPruned: seal, place.element).map { Flaw(name, $0) }
         continue
       }

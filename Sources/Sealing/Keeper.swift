@@ -59,8 +59,9 @@ public enum Keeper {
       try writer.prune(epochs, try Sealer.line(LogRecord(.prune, values)))
       pruned.epochs = epochs.count
     }
-    while try writer.pruneNext() {
-      pruned.seals += 1
+    var cursor: StoreWriter.PruneCursor?
+    while try writer.pruneNext(&cursor) {
+      if cursor == nil { pruned.seals += 1 }
       pause()
     }
     guard pruned.epochs + pruned.seals > 0 else { return pruned }
