@@ -29,7 +29,7 @@ extension Schema {
           CREATE INDEX files_erased ON files(id) WHERE erased;
           CREATE INDEX processes_parent ON processes(parent);
           CREATE INDEX processes_space ON processes(space);
-          CREATE INDEX accesses_inherited ON accesses(session) WHERE operations & 32768 <> 0;
+          CREATE INDEX accesses_handed ON accesses(session) WHERE operations & 32768 <> 0;
           CREATE INDEX accesses_process ON accesses(process);
           CREATE TABLE remains (
             kind INTEGER NOT NULL, id INTEGER NOT NULL, seal INTEGER NOT NULL, place INTEGER NOT NULL,
