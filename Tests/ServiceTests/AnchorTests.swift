@@ -98,8 +98,6 @@ extension ServiceTests {
       #expect(found["cosignatures"] as? Int == 1)
       #expect(Double(found["anchor_lag_seconds"] as? String ?? "") ?? 99 < 30)
       #expect(found["unchecked_time_stamps"] as? Int ?? 0 > 0)
-      try out.write("strict", "witness \(witness.key)\nquorum 1\nanchor-lag-max 0\n")
-      _ = try Subprocess.run(Place.programs + "/alibi", arguments + ["--policy", out("strict")])
 
       // Each token by openssl's own word.
       let evidence = try Data(contentsOf: URL(filePath: out("bundle/evidence.json")))
