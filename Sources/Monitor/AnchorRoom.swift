@@ -56,7 +56,10 @@ final class AnchorRoom: @unchecked Sendable {
   private var unsaved: [KeptAnchor] = []
   private var logged: UInt64?
   private var syslogProblem: String?
-  private var syslogLetter: UInt64?
+  /// The line that is on its way, and the size of its head.
+  private var line: (letter: UInt64, size: UInt64)?
+  /// Whose clock is known to differ from ours.
+  private var strangeClocks: Set<String> = []
   private var random = SystemRandomNumberGenerator()
 
   /// Longer than the sender waits for anybody.
@@ -64,6 +67,8 @@ final class AnchorRoom: @unchecked Sendable {
   /// How long somebody waits for a head to be seen.
   private static let requestTime: UInt64 = 10_000_000_000
   private static let tick: UInt64 = 5_000_000_000
+  /// How far two clocks may differ that somebody looks after.
+  private static let clockTolerance: UInt64 = 300_000_000_000
 
   init(
     _ plan: AnchorPlan, state: String, writer: StoreWriter, seals: SealRoom, logger: Logger,
@@ -185,20 +190,19 @@ final class AnchorRoom: @unchecked Sendable {
 
   /// A line for each head since the last one that was told.
   private func sendLines(_ store: StoreReader, _ newest: SignedHead) throws {
-    guard let destination = plan.syslog, syslogLetter == nil else { return }
-    // What an earlier process told is not told again.
+    guard let destination = plan.syslog, line == nil else { return }
+    // What an earlier process told is not told again; what could not be told is, once it can.
     let heads = try store.checkpoints(beyond: logged ?? newest.size - 1)
     guard let first = heads.first, let head = SignedNote(first.note).flatMap({ Checkpoint($0.text) }) else { return }
     let seal = try store.newestRecord("seal", within: first.size).map { Hash.leaf($0.text) }
-    let line = SyslogLine(head: head, seal: seal)
+    let text = SyslogLine(head: head, seal: seal)
     letters += 1
-    var body = line.local(pid: Procfs.parentPid)
+    var body = text.local(pid: Procfs.parentPid)
     if case .udp = destination {
       let time = Timestamp(nanoseconds: Int64(Clock.wall.now) / 1000 * 1000)
-      body = line.remote(pid: Procfs.parentPid, host: Procfs.hostName, time: time.description)
+      body = text.remote(pid: Procfs.parentPid, host: Procfs.hostName, time: time.description)
     }
-    syslogLetter = letters
-    logged = first.size
+    line = (letters, first.size)
     give(Letter(id: letters, to: destination, body: body), Clock.monotonic.now)
   }
 
@@ -211,14 +215,20 @@ final class AnchorRoom: @unchecked Sendable {
       return endSender(now)
     }
     // A sender that was stopped, say: it will not come back by itself.
-    if desks.contains(where: \.isWaiting) || syslogLetter != nil, now > lastGiven + Self.patience { endSender(now) }
+    if desks.contains(where: \.isWaiting) || line != nil, now > lastGiven + Self.patience { endSender(now) }
   }
 
   private func take(_ reply: Reply, _ store: StoreReader) {
-    if reply.id == syslogLetter {
-      syslogLetter = nil
-      syslogProblem = if case .failed(let reason) = reply.outcome { reason } else { nil }
-      wakeUp.signal()
+    if let line, reply.id == line.letter {
+      self.line = nil
+      if case .failed(let reason) = reply.outcome {
+        syslogProblem = reason
+      } else {
+        syslogProblem = nil
+        logged = line.size
+        // Perhaps there is another.
+        wakeUp.signal()
+      }
       return
     }
     for index in desks.indices where desks[index].isWaiting {
@@ -230,6 +240,7 @@ final class AnchorRoom: @unchecked Sendable {
         desks[index].hurry()
         wakeUp.signal()
       case .anchored(let anchor):
+        compareClocks(anchor)
         unsaved.append(
           KeptAnchor(
             kind: anchor.kind.rawValue, by: anchor.by, size: anchor.head.size, time: anchor.time,
@@ -247,11 +258,27 @@ final class AnchorRoom: @unchecked Sendable {
     }
   }
 
+  /// Either clock was set, or is not looked after; told once, until they agree again.
+  private func compareClocks(_ anchor: AnchoredHead) {
+    let ours = Clock.wall.now
+    let difference = max(ours, anchor.time) - min(ours, anchor.time)
+    guard difference > Self.clockTolerance else {
+      strangeClocks.remove(anchor.by)
+      return
+    }
+    guard strangeClocks.insert(anchor.by).inserted else { return }
+    let words = anchor.time < ours ? "behind" : "before"
+    report(
+      Incident(
+        time: Timestamp(nanoseconds: Int64(ours)), kind: "clock-differs",
+        detail: "the clock of \(anchor.by) is \(difference / 1_000_000_000) s \(words) this one"))
+  }
+
   private func endSender(_ now: UInt64) {
     let how = courier.end(at: now)
     logger.error("\(how)")
     for index in desks.indices { desks[index].abandon(how, at: now) }
-    syslogLetter = nil
+    line = nil
   }
 
   /// Writes what others said; what the store refuses is tried again, the newest of it.
@@ -279,7 +306,7 @@ final class AnchorRoom: @unchecked Sendable {
       shared.sender = courier.pid
       var settled: [(Request, Int)] = []
       shared.requests.removeAll { request in
-        guard let size = request.size else { return now > request.deadline }
+        let size = request.size ?? .max
         let isWaited = desks.contains { ($0.seen?.size ?? 0) < size && ($0.isWaiting || $0.problem == nil) }
         guard !isWaited && isSaved || now > request.deadline else { return false }
         settled.append((request, desks.count { ($0.seen?.size ?? 0) >= size }))

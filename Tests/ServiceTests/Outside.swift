@@ -28,9 +28,9 @@ final class OutsideWitness {
   }
 
   /// Starts, again at the same port and with what it had seen.
-  func start() throws {
+  func start(skew seconds: Int = 0) throws {
     let (_, program) = try Self.program.get()
-    process = try Subprocess(program, [directory.path, logKey])
+    process = try Subprocess(program, [directory.path, logKey, "\(seconds)"])
     let port = try waitForPort(directory)
     try eventually("the witness listens") {
       try Subprocess.run("/bin/bash", ["-c", "exec 3<>/dev/tcp/127.0.0.1/\(port)"]).status == 0

@@ -1,9 +1,9 @@
 // A witness (C2SP tlog-witness) made of golang.org/x/mod: it shares no code with the log that it watches.
 //
-//	GO111MODULE=off GOPATH=/usr/share/gocode go run main.go DIR VKEY
+//	GO111MODULE=off GOPATH=/usr/share/gocode go run main.go DIR VKEY [SECONDS]
 //
 // DIR holds its key and, for the log of VKEY, what it has seen; it writes its port to DIR/port and its verifier key to
-// DIR/vkey. It listens on 127.0.0.1 only.
+// DIR/vkey. Its clock differs by SECONDS. It listens on 127.0.0.1 only.
 package main
 
 import (
@@ -42,6 +42,7 @@ type witness struct {
 	key  ed25519.PrivateKey
 	size int64
 	root tlog.Hash
+	skew int64
 }
 
 func main() {
@@ -49,6 +50,10 @@ func main() {
 	verifier, err := note.NewVerifier(os.Args[2])
 	check(err)
 	w := &witness{dir: os.Args[1], log: verifier}
+	if len(os.Args) > 3 {
+		w.skew, err = strconv.ParseInt(os.Args[3], 10, 64)
+		check(err)
+	}
 	w.load()
 	listener, err := net.Listen("tcp", "127.0.0.1:"+w.read("port", "0"))
 	check(err)
@@ -115,7 +120,7 @@ func (w *witness) addCheckpoint(out http.ResponseWriter, request *http.Request) 
 	}
 	w.size, w.root = size, root
 	w.write("seen", fmt.Sprintf("%d %s\n%s", size, root, signed))
-	now := time.Now().Unix()
+	now := time.Now().Unix() + w.skew
 	message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", now, opened.Text)
 	payload := binary.BigEndian.AppendUint32(nil, w.id())
 	payload = binary.BigEndian.AppendUint64(payload, uint64(now))
