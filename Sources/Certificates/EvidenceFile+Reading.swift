@@ -91,8 +91,10 @@ extension EvidenceFile {
   private static func anchor(_ json: Json) -> Anchor? {
     guard let fields = json.fields("kind", "checkpoint", "proof", "by"),
       let kind = text(fields[0]).flatMap(Anchor.Kind.init), let checkpoint = fields[1].bytes,
-      let proof = each(fields[2], hash), let by = fields[3].bytes
+      let proof = each(fields[2], hash), let text = fields[3].bytes
     else { return nil }
+    // What is no base64 is no token, and no empty one is: that is for who looks at the anchors.
+    let by = kind == .witness ? text : Base64.decode(text) ?? []
     return Anchor(kind: kind, checkpoint: checkpoint, consistency: proof, by: by)
   }
 }

@@ -77,7 +77,7 @@ public struct EvidenceFile: Sendable, Hashable {
     public enum Kind: String, Sendable {
       /// A C2SP witness; `by` is its verifier key, and its cosignature stands in the checkpoint.
       case witness
-      /// A time-stamp authority; `by` is the base64 of its token (RFC 3161) over the checkpoint's text.
+      /// A time-stamp authority; `by` is its token (RFC 3161) over the checkpoint's text.
       case rfc3161
     }
 
@@ -174,7 +174,7 @@ extension EvidenceFile {
   private static func json(_ anchor: Anchor) -> Json {
     object([
       ("kind", .string(Array(anchor.kind.rawValue.utf8))), ("checkpoint", .string(anchor.checkpoint)),
-      ("proof", json(anchor.consistency)), ("by", .string(anchor.by)),
+      ("proof", json(anchor.consistency)), ("by", anchor.kind == .witness ? .string(anchor.by) : base64(anchor.by)),
     ])
   }
 }

@@ -1,36 +1,39 @@
 public import MerkleLog
 
-/// When an RFC 3161 token says that it stamped a digest. Its form and its signature are for `openssl ts -verify`.
+/// What an RFC 3161 token says was stamped, and when. Its signature is not looked at.
 ///
 /// ```
-/// 0x30 0x82 u16|rest| …     the token, which fills the bytes; in it the digest for the first time, and behind that
-/// 0x02 u8|serial| serial    in TSTInfo, behind the imprint
-/// 0x18 u8|time| time        YYYYMMDDHHMMSS, perhaps a fraction, Z
+/// ContentInfo { id-signedData, [0] SignedData { version, digestAlgorithms,
+///   { id-ct-TSTInfo, [0] OCTET STRING { TSTInfo { 1, policy, { { sha256 }, digest }, serial, genTime, … } } }, … } }
 /// ```
-///
-/// No more is looked at, because nobody is known to have signed what is read here.
 public struct TimestampToken: Sendable, Hashable {
-  /// When, in seconds since 1970; rounded up, since it bounds from above.
+  /// What was stamped.
+  public var digest: Hash
+  /// When, in seconds since 1970.
   public var seconds: UInt64
 
-  /// Reads a token; nil for one over another digest, or of another form.
-  public init?(_ token: [UInt8], over digest: Hash) {
-    guard token.count >= 4, token[0] == 0x30, token[1] == 0x82, Int(token[2]) << 8 | Int(token[3]) == token.count - 4,
-      let place = Self.first(digest.bytes, in: token)
+  private static let signedData: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02]
+  private static let tstInfo: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x10, 0x01, 0x04]
+  private static let sha256: [UInt8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01]
+
+  /// Reads a token; nil for anything but DER of this shape.
+  public init?(_ token: [UInt8]) {
+    var outer = Der(token[...])
+    guard var info = outer.inside(0x30), outer.isAtEnd, info.next(0x06)?.elementsEqual(Self.signedData) == true,
+      var explicit = info.inside(0xA0), var signed = explicit.inside(0x30), signed.next(0x02) != nil,
+      signed.next(0x31) != nil, var content = signed.inside(0x30),
+      content.next(0x06)?.elementsEqual(Self.tstInfo) == true, var wrapped = content.inside(0xA0),
+      var string = wrapped.inside(0x04), var stamp = string.inside(0x30), string.isAtEnd,
+      stamp.next(0x02)?.elementsEqual([1]) == true, stamp.next(0x06) != nil, var imprint = stamp.inside(0x30),
+      var algorithm = imprint.inside(0x30), algorithm.next(0x06)?.elementsEqual(Self.sha256) == true,
+      let bytes = imprint.next(0x04), let digest = Hash(bytes), stamp.next(0x02) != nil,
+      let time = stamp.next(0x18), let seconds = Self.seconds(time)
     else { return nil }
-    let behind = token[(place + 32)...]
-    guard behind.first == 0x02, let length = behind.dropFirst().first,
-      case let stamp = behind.dropFirst(2 + Int(length)), stamp.first == 0x18, let count = stamp.dropFirst().first,
-      let seconds = Self.seconds(stamp.dropFirst(2).prefix(Int(count)))
-    else { return nil }
+    self.digest = digest
     self.seconds = seconds
   }
 
-  private static func first(_ digest: [UInt8], in token: [UInt8]) -> Int? {
-    guard token.count >= digest.count else { return nil }
-    return (0...(token.count - digest.count)).first { token[$0...].starts(with: digest) }
-  }
-
+  /// `YYYYMMDDHHMMSS`, perhaps a fraction, `Z`; rounded up, since it bounds from above.
   private static func seconds(_ text: ArraySlice<UInt8>) -> UInt64? {
     let digits = text.prefix(14).map { UInt64($0) &- 0x30 }
     let rest = text.dropFirst(14).dropLast()
@@ -42,15 +45,41 @@ public struct TimestampToken: Sendable, Hashable {
     func number(_ range: Range<Int>) -> UInt64 { digits[range].reduce(0) { $0 * 10 + $1 } }
     let (year, month, day) = (number(0..<4), number(4..<6), number(6..<8))
     let (hour, minute, second) = (number(8..<10), number(10..<12), number(12..<14))
-    let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-    let lengths: [UInt64] = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-    guard year >= 1970, (1...12).contains(month), day >= 1, day <= lengths[Int(month) - 1], hour < 24, minute < 60,
-      second < 60
-    else { return nil }
+    guard year >= 1970, (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61 else {
+      return nil
+    }
     // Days of the proleptic Gregorian calendar, the year beginning in March so that the leap day is its last.
     let shifted = month > 2 ? year : year - 1
     let ofYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
     let days = shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + ofYear - 719_468
     return days * 86_400 + hour * 3600 + minute * 60 + second + (rest.isEmpty ? 0 : 1)
   }
+}
+
+/// Walks definite-length DER values.
+private struct Der {
+  private var rest: ArraySlice<UInt8>
+
+  init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
+
+  var isAtEnd: Bool { rest.isEmpty }
+
+  /// The content of the next value when it has this tag.
+  mutating func next(_ tag: UInt8) -> ArraySlice<UInt8>? {
+    guard rest.first == tag, let short = rest.dropFirst().first else { return nil }
+    var body = rest.dropFirst(2)
+    var length = Int(short)
+    if short >= 0x80 {
+      let count = Int(short & 0x7F)
+      guard (1...4).contains(count), body.count >= count else { return nil }
+      length = body.prefix(count).reduce(0) { $0 << 8 | Int($1) }
+      body = body.dropFirst(count)
+    }
+    guard body.count >= length else { return nil }
+    rest = body.dropFirst(length)
+    return body.prefix(length)
+  }
+
+  /// The values inside the next one when it has this tag.
+  mutating func inside(_ tag: UInt8) -> Der? { next(tag).map(Der.init) }
 }

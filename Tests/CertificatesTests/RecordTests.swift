@@ -103,9 +103,12 @@ struct RecordTests {
       + "EmcpSvWhREX3mERQF9nlI4T4qA=="
     let checkpoint = "alibi/test\n1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
     let bytes = try #require(Base64.decode(token.utf8))
-    let read = try #require(TimestampToken(bytes, over: Hash(of: Scene.utf8(checkpoint))))
-    #expect(TimestampToken(bytes, over: Hash(of: Scene.utf8(checkpoint + "\n"))) == nil)
-    for cut in bytes.indices { #expect(TimestampToken(Array(bytes[..<cut]), over: Hash(of: [])) == nil) }
+    let digest = Hash(of: Scene.utf8(checkpoint))
+    let read = try #require(TimestampToken(bytes))
+    #expect(read.digest == digest)
+    #expect(StampedTime(bytes, over: digest)?.seconds == read.seconds)
+    #expect(StampedTime(bytes, over: Hash(of: [])) == nil)
+    for cut in bytes.indices { #expect(StampedTime(Array(bytes[..<cut]), over: digest) == nil) }
     // 2026-11-21T11:59:02Z
     #expect(read.seconds == 1_795_262_342)
   }

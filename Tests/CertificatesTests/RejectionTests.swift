@@ -253,7 +253,7 @@ struct RejectionTests {
     let digest = Hash(of: head.text).bytes
     func anchor(_ token: [UInt8]) throws -> EvidenceFile.Anchor {
       EvidenceFile.Anchor(
-        kind: .rfc3161, checkpoint: try scene.checkpoint(), consistency: [], by: Scene.utf8(Base64.encode(token)))
+        kind: .rfc3161, checkpoint: try scene.checkpoint(), consistency: [], by: token)
     }
     let good = try scene.verdict(of: bundle) { file, _ in
       file.anchors.append(try anchor(Token.of(digest, "20260103000000.5Z")))

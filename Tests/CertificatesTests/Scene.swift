@@ -233,7 +233,7 @@ struct Scene {
     let token = Token.of(Hash(of: try head().text).bytes, "20260103000000.5Z")
     file.anchors.append(
       EvidenceFile.Anchor(
-        kind: .rfc3161, checkpoint: try checkpoint(), consistency: [], by: Self.utf8(Base64.encode(token))))
+        kind: .rfc3161, checkpoint: try checkpoint(), consistency: [], by: token))
     let evidence = file.bytes
     text.evidence = Hash(of: evidence)
     let certificate = try SignedNote.sign(text.text, with: [signer])

@@ -76,14 +76,15 @@ extension FuzzTarget {
   }
 }
 
-/// A time stamp over the digest in its first or its last 32 bytes.
+/// The DER of a time stamp.
 @Sendable private func token(_ bytes: [UInt8]) throws {
   for digest in [Hash(bytes.prefix(32)), Hash(bytes.suffix(32))] {
-    guard let digest else { return }
-    for token in [bytes, Array(bytes.dropFirst(32)), [0x30, 0x82, 0, UInt8(truncatingIfNeeded: bytes.count)] + bytes] {
-      guard let read = TimestampToken(token, over: digest) else { continue }
-      try promise(read.seconds < 1 << 40, "a year that four digits cannot hold")
-      try promise(TimestampToken(token + [0], over: digest) == nil, "bytes behind a token")
-    }
+    guard let digest, let read = StampedTime(bytes, over: digest) else { continue }
+    try promise(read.seconds < 1 << 40, "a year that four digits cannot hold")
+    try promise(StampedTime(bytes + [0], over: digest) == nil, "bytes behind a token")
   }
+  guard let token = TimestampToken(bytes) else { return }
+  _ = StampedTime(bytes, over: token.digest)
+  try promise(token.seconds < 1 << 40, "a year that four digits cannot hold")
+  try promise(TimestampToken(bytes + [0]) == nil, "bytes behind a token")
 }
