@@ -135,7 +135,7 @@ public enum CertificateBuilder {
         guard proof.showsAbsence(of: key, root: record.indexRoot) else {
           throw CertificateError.notAbsent(epoch: record.number, scope: scope, fact: fact)
         }
-        return EvidenceFile.Absence(scope: scope, fact: fact, proof: proof)
+        return EvidenceFile.Absence(proof)
       }
       guard case let gaps = material.gaps.compactMap(\.record?.text), gaps.count == material.gaps.count else {
         throw CertificateError.badMaterial("gap")

@@ -56,10 +56,11 @@ public enum Scope: Hashable, Sendable {
 /// name <base64 name>     files with this last component            B:name
 /// ext <base64 suffix>    files with this extension, without dot    X:suffix
 /// glob <base64 id>       files that match a registered pattern     G:id
-/// inode <base64>         a file by identity, and what lies beneath I:identity J:identity
+/// inode <base64>         a file by identity                        I: J: of the identity, and with generation 0
 /// ```
 ///
-/// An identity is 28 bytes: `u64 f_fsid ‖ u64 inode ‖ u32 generation ‖ u64 subvolume`.
+/// An identity is 28 bytes: `u64 f_fsid ‖ u64 inode ‖ u32 generation ‖ u64 subvolume`. Generation 0 is that of a witness
+/// who could not tell it: no target has it, and what has it may be any target.
 public struct Target: Hashable, Sendable {
   /// How the data is meant.
   public enum Kind: String, Sendable, CaseIterable {
@@ -103,7 +104,7 @@ public struct Target: Hashable, Sendable {
       guard !data.contains(slash), !data.contains(0), !data.contains(0x2E) else { return nil }
     case .glob: break
     case .inode:
-      guard data.count == Self.identityLength else { return nil }
+      guard data.count == Self.identityLength, data != Self.untold(data) else { return nil }
     }
     self.kind = kind
     self.data = data
@@ -122,8 +123,14 @@ public struct Target: Hashable, Sendable {
     case .name: [IndexFact(.base, data)]
     case .ext: [IndexFact(.extension, data)]
     case .glob: [IndexFact(.glob, data)]
-    case .inode: [IndexFact(.identity, data), IndexFact(.directoryIdentity, data)]
+    case .inode:
+      [data, Self.untold(data)].flatMap { [IndexFact(.identity, $0), IndexFact(.directoryIdentity, $0)] }
     }
+  }
+
+  /// An identity as a witness has it who cannot tell the generation.
+  private static func untold(_ identity: [UInt8]) -> [UInt8] {
+    Array(identity[..<16]) + [0, 0, 0, 0] + Array(identity[20...])
   }
 
   /// The paths of the components that lead to a path, the path included; none for `/`.

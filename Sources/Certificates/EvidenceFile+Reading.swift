@@ -82,19 +82,19 @@ extension EvidenceFile {
   }
 
   private static func absence(_ json: Json) -> Absence? {
-    guard let fields = json.fields("scope", "class", "data", "bitmap", "siblings"), let scope = text(fields[0]),
-      let letter = fields[1].bytes, letter.count == 1, let kind = IndexFact.Kind(rawValue: letter[0]),
-      let data = base64(fields[2]), let bitmap = base64(fields[3]), let siblings = each(fields[4], hash),
-      let proof = SparseProof(bitmap: bitmap, siblings: siblings)
+    guard let fields = json.fields("bitmap", "siblings"), let bitmap = base64(fields[0]),
+      let siblings = each(fields[1], hash)
     else { return nil }
-    return Absence(scope: scope, fact: IndexFact(kind, data), proof: proof)
+    return Absence(bitmap: bitmap, siblings: siblings)
   }
 
   private static func anchor(_ json: Json) -> Anchor? {
     guard let fields = json.fields("kind", "checkpoint", "proof", "by"),
       let kind = text(fields[0]).flatMap(Anchor.Kind.init), let checkpoint = fields[1].bytes,
-      let proof = each(fields[2], hash), let by = kind == .witness ? fields[3].bytes : base64(fields[3])
+      let proof = each(fields[2], hash), let text = fields[3].bytes
     else { return nil }
+    // What is no base64 is no token, and no empty one is: that is for who looks at the anchors.
+    let by = kind == .witness ? text : Base64.decode(text) ?? []
     return Anchor(kind: kind, checkpoint: checkpoint, consistency: proof, by: by)
   }
 }

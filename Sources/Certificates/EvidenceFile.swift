@@ -33,19 +33,25 @@ public struct EvidenceFile: Sendable, Hashable {
     }
   }
 
-  /// A key of the index that is absent.
+  /// What shows that a key of the index is absent. Which key follows from the claim: nothing here could say another.
   public struct Absence: Sendable, Hashable {
-    /// The scope's name in the index.
-    public var scope: String
-    /// What is absent.
-    public var fact: IndexFact
-    /// That it is.
-    public var proof: SparseProof
+    /// See `SparseProof`.
+    public var bitmap: [UInt8]
+    /// See `SparseProof`.
+    public var siblings: [Hash]
 
-    /// Hashes the scope and the fact, which name it.
-    public func hash(into hasher: inout Hasher) {
-      hasher.combine(scope)
-      hasher.combine(fact)
+    /// The same as a proof; nil unless it has the one form of a proof.
+    public var proof: SparseProof? { SparseProof(bitmap: bitmap, siblings: siblings) }
+
+    /// A proof as the file has it.
+    public init(_ proof: SparseProof) {
+      bitmap = proof.bitmap
+      siblings = proof.siblings
+    }
+
+    init(bitmap: [UInt8], siblings: [Hash]) {
+      self.bitmap = bitmap
+      self.siblings = siblings
     }
   }
 
@@ -162,18 +168,13 @@ extension EvidenceFile {
   }
 
   private static func json(_ absence: Absence) -> Json {
-    object([
-      ("scope", .string(Array(absence.scope.utf8))), ("class", .string([absence.fact.kind.rawValue])),
-      ("data", base64(absence.fact.data)), ("bitmap", base64(absence.proof.bitmap)),
-      ("siblings", json(absence.proof.siblings)),
-    ])
+    object([("bitmap", base64(absence.bitmap)), ("siblings", json(absence.siblings))])
   }
 
   private static func json(_ anchor: Anchor) -> Json {
     object([
       ("kind", .string(Array(anchor.kind.rawValue.utf8))), ("checkpoint", .string(anchor.checkpoint)),
-      ("proof", json(anchor.consistency)),
-      ("by", anchor.kind == .witness ? .string(anchor.by) : base64(anchor.by)),
+      ("proof", json(anchor.consistency)), ("by", anchor.kind == .witness ? .string(anchor.by) : base64(anchor.by)),
     ])
   }
 }

@@ -1,6 +1,8 @@
+internal import MerkleLog
+
 /// The part of JSON that an evidence file uses, read strictly.
 ///
-/// Objects, arrays, strings and whole numbers from 0 to 2^63 - 1 without leading zeros; no `true`, `false`, `null`, sign,
+/// Objects, arrays, strings and whole numbers below 9·10^18 without leading zeros; no `true`, `false`, `null`, sign,
 /// fraction or exponent. A string is UTF-8 without bytes below 0x20 and knows three escapes: `\"`, `\\` and `\n`. White
 /// space between tokens is space, tab, newline and carriage return. A key stands once in an object. At most eight
 /// levels; nothing follows the value.
@@ -28,15 +30,12 @@ indirect enum Json {
     self = value
   }
 
-  /// The values of an object that has exactly these keys, in this order; the file may have them in any.
+  /// The values of an object that has exactly these keys, in this order.
   func fields(_ keys: String...) -> [Json]? {
-    guard case .object(let members) = self, members.count == keys.count else { return nil }
-    var values: [Json] = []
-    for key in keys {
-      guard let member = members.first(where: { $0.key.elementsEqual(key.utf8) }) else { return nil }
-      values.append(member.value)
-    }
-    return values
+    guard case .object(let members) = self, members.count == keys.count,
+      zip(members, keys).allSatisfy({ $0.key.elementsEqual($1.utf8) })
+    else { return nil }
+    return members.map(\.value)
   }
 
   var elements: [Json]? { if case .array(let elements) = self { elements } else { nil } }
@@ -158,12 +157,6 @@ private struct JsonReader {
   private mutating func number() -> UInt64? {
     let start = at
     while at < bytes.count, bytes[at] >= 0x30, bytes[at] <= 0x39 { at += 1 }
-    return Self.parse(bytes[start..<at])
-  }
-
-  private static func parse(_ digits: ArraySlice<UInt8>) -> UInt64? {
-    guard let first = digits.first, digits.count <= 19, first != 0x30 || digits.count == 1 else { return nil }
-    let value = digits.reduce(UInt64(0)) { $0 * 10 + UInt64($1 - 0x30) }
-    return value <= UInt64(Int64.max) ? value : nil
+    return Decimal.parse(bytes[start..<at])
   }
 }

@@ -9,7 +9,7 @@ public import MerkleLog
 ///
 /// | form     | value                                                                     |
 /// |----------|---------------------------------------------------------------------------|
-/// | number   | decimal, below 2^63, no leading zero; times are nanoseconds since 1970 UTC |
+/// | number   | decimal, below 9·10^18, no leading zero; times are nanoseconds since 1970 UTC |
 /// | word     | one or more bytes of 0x21…0x7E                                             |
 /// | words    | words with one space between, or `-` for none                              |
 /// | line     | printable ASCII, with no space at either end                               |
@@ -127,7 +127,7 @@ public struct LogRecord: Sendable, Hashable {
 
   private static func text(of value: Value, as form: Form) -> String? {
     switch (form, value) {
-    case (.number, .number(let number)): return number <= UInt64(Int64.max) ? String(number) : nil
+    case (.number, .number(let number)): return number < Decimal.limit ? String(number) : nil
     case (.word, .word(let word)): return isWord(word) ? word : nil
     case (.words, .words(let words)):
       guard words.allSatisfy({ isWord($0) && $0 != "-" }) else { return nil }

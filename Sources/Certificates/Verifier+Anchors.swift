@@ -33,7 +33,7 @@ extension Verifier {
         all.append(sighting)
         if policy.witnesses.contains(witness) { pinned.append(sighting) }
       case .rfc3161:
-        guard let token = TimestampToken(anchor.by), token.digest == Hash(of: note.text) else {
+        guard let token = StampedTime(anchor.by, over: Hash(of: note.text)) else {
           throw Rejection(8, "a time stamp is over another digest")
         }
         guard token.seconds <= policy.now / 1_000_000_000 else { throw Rejection(8, "an anchor is from the future") }

@@ -4,7 +4,6 @@ internal import MerkleLog
 struct SealedEpoch {
   var record: EpochRecord
   var evidence: EvidenceFile.Epoch
-  var keys: IndexKeys
   var gaps: [GapRecord] = []
 }
 
@@ -28,10 +27,7 @@ extension Verifier {
           record.firstSeal == last.record.lastSeal + 1, each.leaf.index > last.evidence.leaf.index
         else { throw Rejection(5, "an epoch is missing, doubled or out of order") }
       }
-      guard let keys = IndexKeys(salt: each.salt), keys.commitment == record.saltCommit else {
-        throw Rejection(6, "a salt is not the sealed one")
-      }
-      epochs.append(SealedEpoch(record: record, evidence: each, keys: keys))
+      epochs.append(SealedEpoch(record: record, evidence: each))
     }
     guard let first = epochs.first?.record, let last = epochs.last?.record else {
       throw Rejection(5, "there is no epoch")
@@ -54,6 +50,9 @@ extension Verifier {
   func absences(_ epochs: [SealedEpoch], stated: CertificateText) throws(Rejection) {
     var isScopeKnown = stated.scope == .agent
     for epoch in epochs {
+      guard let keys = IndexKeys(salt: epoch.evidence.salt), keys.commitment == epoch.record.saltCommit else {
+        throw Rejection(6, "a salt is not the sealed one")
+      }
       if let place = epoch.evidence.session {
         guard case .session(let key) = stated.scope,
           LogCheck.includes(
@@ -62,13 +61,13 @@ extension Verifier {
         else { throw Rejection(6, "the session is not among those of an epoch") }
         isScopeKnown = true
       }
-      let expected = Self.expected(stated, record: epoch.record, identities: try identities(epoch, stated))
-      guard expected.count == epoch.evidence.absences.count,
-        zip(expected, epoch.evidence.absences).allSatisfy({ $0.scope == $1.scope && $0.fact == $1.fact })
-      else { throw Rejection(6, "the absences are not exactly those that the claim needs") }
-      for absence in epoch.evidence.absences {
-        let key = epoch.keys.key(absence.fact, scope: Array(absence.scope.utf8))
-        guard absence.proof.showsAbsence(of: key, root: epoch.record.indexRoot) else {
+      let expected = Self.expected(stated, record: epoch.record, identities: try identities(epoch, keys, stated))
+      guard expected.count == epoch.evidence.absences.count else {
+        throw Rejection(6, "the proofs of absence are not exactly those that the claim needs")
+      }
+      for ((scope, fact), absence) in zip(expected, epoch.evidence.absences) {
+        let key = keys.key(fact, scope: Array(scope.utf8))
+        guard let proof = absence.proof, proof.showsAbsence(of: key, root: epoch.record.indexRoot) else {
           throw Rejection(6, "an absence is not proven")
         }
       }
@@ -97,23 +96,34 @@ extension Verifier {
   }
 
   /// The identities that the target's path had in an epoch, each once.
-  private func identities(_ epoch: SealedEpoch, _ stated: CertificateText) throws(Rejection) -> [[UInt8]] {
+  private func identities(
+    _ epoch: SealedEpoch, _ keys: IndexKeys, _ stated: CertificateText
+  ) throws(Rejection) -> [[UInt8]] {
+    if stated.target.kind == .inode {
+      guard isWatched(stated.target.data, epoch) else {
+        throw Rejection(7, "the target lay on a file system that was not watched")
+      }
+    }
     guard stated.target.isPath, stated.names != nil else {
       guard epoch.evidence.names == nil else { throw Rejection(7, "names were opened that the claim does not need") }
       return []
     }
     guard let opening = epoch.evidence.names, epoch.record.namesComplete,
       opening.isComplete(
-        path: stated.target.data, keys: epoch.keys, size: epoch.record.names, root: epoch.record.namesRoot)
+        path: stated.target.data, keys: keys, size: epoch.record.names, root: epoch.record.namesRoot)
     else { throw Rejection(7, "the names are not all that were sealed") }
     var identities: [[UInt8]] = []
     for binding in opening.bindings {
-      guard epoch.record.fileSystems.contains(Hex.encode(binding.identity.prefix(8))) else {
+      guard isWatched(binding.identity, epoch) else {
         throw Rejection(7, "the target lay on a file system that was not watched")
       }
       if !identities.contains(binding.identity) { identities.append(binding.identity) }
     }
     return identities
+  }
+
+  private func isWatched(_ identity: [UInt8], _ epoch: SealedEpoch) -> Bool {
+    epoch.record.fileSystems.contains(Hex.encode(identity.prefix(8)))
   }
 
   /// Step 7.

@@ -28,12 +28,11 @@ public struct Verifier {
   }
 
   private func findings(_ certificate: [UInt8], _ evidence: [UInt8]) throws(Rejection) -> Findings {
-    guard !policy.logKeys.isEmpty, policy.logKeys.allSatisfy({ $0.kind == .note }),
-      policy.witnesses.allSatisfy({ $0.kind == .cosignature })
-    else { throw Rejection(1, "no key is pinned, or one of the wrong kind") }
     guard let note = SignedNote(certificate), let stated = CertificateText(note.text) else {
       throw Rejection(2, "the certificate is malformed")
     }
+    guard policy.logKeys.allSatisfy({ $0.kind == .note }), policy.witnesses.allSatisfy({ $0.kind == .cosignature })
+    else { throw Rejection(1, "a pinned key is of the wrong kind") }
     let logKeys = policy.logKeys.filter { $0.name.elementsEqual(stated.origin.utf8) }
     guard !logKeys.isEmpty else { throw Rejection(1, "no key of this log is pinned") }
     // The hash before the parse: what nobody signed is not read.

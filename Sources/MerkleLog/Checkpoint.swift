@@ -15,7 +15,7 @@ public struct Checkpoint: Hashable, Sendable {
 
   /// A head of these parts; nil for an origin that no key could be named.
   public init?(origin: [UInt8], size: UInt64, root: Hash) {
-    guard VerifierKey.isName(origin), size <= UInt64(Int64.max) else { return nil }
+    guard VerifierKey.isName(origin), size < Decimal.limit else { return nil }
     self.origin = origin
     self.size = size
     self.root = root

@@ -103,7 +103,10 @@ public enum Hex {
 
 /// Decimal integers as every text of ours holds them: ASCII digits, no sign, no leading zero.
 public enum Decimal {
-  /// The number; nil for anything but its one spelling, and above 2^63 - 1, which no other language need know.
+  /// What no number of ours reaches: as nanoseconds the year 2255. Below 2^63, and told by the digits alone.
+  public static let limit: UInt64 = 9_000_000_000_000_000_000
+
+  /// The number; nil for anything but its one spelling, and from `limit` on.
   public static func parse(_ text: some Collection<UInt8>) -> UInt64? {
     guard let first = text.first, text.count <= 19, first != UInt8(ascii: "0") || text.count == 1 else { return nil }
     var value: UInt64 = 0
@@ -111,6 +114,6 @@ public enum Decimal {
       guard letter >= UInt8(ascii: "0"), letter <= UInt8(ascii: "9") else { return nil }
       value = value * 10 + UInt64(letter - UInt8(ascii: "0"))
     }
-    return value <= UInt64(Int64.max) ? value : nil
+    return value < limit ? value : nil
   }
 }

@@ -1,7 +1,7 @@
 public import Certificates
 public import Evidence
 internal import MerkleLog
-internal import Records
+public import Records
 internal import Synchronization
 
 /// Why what is sealed makes no certificate.
@@ -25,6 +25,9 @@ public enum Certifier {
     /// Whether a verifier will say ACCEPT WITH GAPS.
     public var hasGaps: Bool
   }
+
+  /// The target that a file's identity is; nil where its generation is not told.
+  public static func target(_ identity: FileIdentity) -> Target? { Target(.inode, identity.encoded) }
 
   /// Builds a certificate, and verifies it.
   ///

@@ -110,8 +110,12 @@ struct Certification {
     case .file(let file): (path, kind) = (file, .file)
     case .tree(let directory): (path, kind) = (directory.lexicallyNormal ?? directory, .tree)
     case .glob: throw refusal("no pattern is registered", hint: "ask for the directory that holds all it can match")
-    case .identity:
-      throw refusal("the identities of directories are not sealed", hint: "ask for the file by its path")
+    case .identity(let identity):
+      guard let target = Certifier.target(identity) else {
+        throw refusal(
+          "generation 0 is that of a witness who could not tell it", hint: "ask for the file by its path")
+      }
+      return target
     }
     if let other = question.otherNames.first(where: { $0 != path }) {
       throw refusal("records tell \(path) as \(other)", hint: "ask for \(other)")

@@ -78,12 +78,14 @@ struct Page {
       ("Claim", stated.claim.rawValue), ("Scope", stated.scope.text),
       ("Sessions", "\(stated.sessions) ran in the epochs that hold this time"),
       ("Epochs", "\(stated.firstEpoch) to \(stated.lastEpoch)"), ("Other names", names),
-      ("Accepted hazards", stated.accepted.isEmpty ? "none" : stated.accepted.joined(separator: ", ")),
+      ("Accepted hazards", stated.accepted.isEmpty ? "none" : Self.cut(stated.accepted.joined(separator: ", "))),
       ("Covered", "\(Statement.seconds(stated.covered)) of \(Statement.seconds(length)) in these epochs"),
       ("Gaps", "\(stated.gaps) in these epochs, \(statement.gaps.count) of them touch the time"),
       ("Losses", "\(stated.lost)"), ("Degraded", Statement.seconds(stated.degraded)),
       ("Seen from outside", stated.anchorLag.map { "after at most \(Statement.seconds($0))" } ?? "not shown"),
-      ("File systems", statement.fileSystems.isEmpty ? "none" : statement.fileSystems.joined(separator: ", ")),
+      (
+        "File systems", statement.fileSystems.isEmpty ? "none" : Self.cut(statement.fileSystems.joined(separator: ", "))
+      ),
       ("Evidence", "SHA-256 \(stated.evidence.base64)"),
     ]
     return """
@@ -107,19 +109,20 @@ struct Page {
     let (from, to) = (statement.certificate.from, statement.certificate.to)
     func place(_ time: UInt64) -> Int {
       guard time > from else { return 0 }
-      return Int(1000 * (Double(min(time, to) - from) / Double(to - from)))
+      return Int(Double(Self.columns) * (Double(min(time, to) - from) / Double(to - from)))
     }
-    func bar(_ begin: UInt64, _ end: UInt64, _ kind: String, _ top: Int, _ height: Int) -> String {
-      let left = min(place(begin), 999)
+    func bar(_ begin: UInt64, _ end: UInt64, _ kind: String) -> Bar {
+      let left = min(place(begin), Self.columns - 1)
       // A gap of a moment in a year must still be seen.
-      let width = max(place(end) - left, 1)
-      return "<rect class=\"\(kind)\" x=\"\(left)\" y=\"\(top)\" width=\"\(width)\" height=\"\(height)\"></rect>"
+      return Bar(left: left, width: max(place(end) - left, 1), kind: kind)
     }
-    var shapes = statement.epochs.map { epoch in
-      let isPoor = epoch.lost > 0 || epoch.degraded > 0
-      return bar(epoch.from, epoch.to, isPoor ? "poor edge" : "ok edge", 20, 40)
+    let epochs = statement.epochs.map { epoch in
+      bar(epoch.from, epoch.to, epoch.lost > 0 || epoch.degraded > 0 ? "poor edge" : "ok edge")
     }
-    shapes += Self.merged(statement.gaps).map { bar($0.from, $0.to, "gap", 12, 56) }
+    let gaps = Self.merged(statement.gaps).map { bar($0.from, $0.to, "gap") }
+    let shapes =
+      Self.thinned(epochs, worst: "poor edge").map { $0.shape(top: 20, height: 40) }
+      + Self.thinned(gaps, worst: "gap").map { $0.shape(top: 12, height: 56) }
     return """
       <h2>Coverage</h2>
       <svg viewBox="0 0 1000 95" role="img">
@@ -128,9 +131,51 @@ struct Page {
       <text x="0" y="88">\(html(statement.from))</text>
       <text x="1000" y="88" text-anchor="end">\(html(statement.to))</text>
       </svg>
-      <p class="note">Each block is an epoch. Green: nothing lost. Yellow: something was lost, or the sensor was not seen
+      <p class="note">\(blocks) Green: nothing lost. Yellow: something was lost, or the sensor was not seen
       to work for a part of it. Red, across: a gap, for which nobody vouches.</p>
       """
+  }
+
+  private var blocks: String {
+    statement.epochs.count <= Self.mostBars
+      ? "Each block is an epoch." : "\(statement.epochs.count) epochs, in one row."
+  }
+
+  /// A stretch of the picture.
+  struct Bar: Equatable {
+    var left: Int
+    var width: Int
+    var kind: String
+
+    func shape(top: Int, height: Int) -> String {
+      "<rect class=\"\(kind)\" x=\"\(left)\" y=\"\(top)\" width=\"\(width)\" height=\"\(height)\"></rect>"
+    }
+  }
+
+  /// How wide the picture is.
+  static let columns = 1000
+  /// More than these have no room beside each other.
+  static let mostBars = 400
+
+  /// Bars as they are, or where they are many the stretches of columns that they fill, the worst kind before others.
+  static func thinned(_ bars: [Bar], worst: String) -> [Bar] {
+    guard bars.count > mostBars else { return bars }
+    var kinds = [String?](repeating: nil, count: columns)
+    for bar in bars {
+      for column in bar.left..<min(bar.left + bar.width, columns) where kinds[column] != worst {
+        kinds[column] = bar.kind
+      }
+    }
+    var out: [Bar] = []
+    for (column, kind) in kinds.enumerated() {
+      guard let kind else { continue }
+      if let last = out.last, last.kind == kind, last.left + last.width == column {
+        out[out.count - 1].width += 1
+      } else {
+        out.append(Bar(left: column, width: 1, kind: kind))
+      }
+    }
+    return out
   }
 
   /// Gaps as stretches of time: many witnesses can miss the same minute.
@@ -147,18 +192,49 @@ struct Page {
   }
 
   private var gaps: String {
-    guard !statement.gaps.isEmpty else { return "<p>No gap touches the time asked about.</p>" }
-    return table(
-      ["From", "To", "Which witness", "Why"],
-      statement.gaps.map { [Statement.time($0.from), Statement.time($0.to), $0.source, $0.reason] })
+    let all = statement.gaps
+    guard !all.isEmpty else { return "<p>No gap touches the time asked about.</p>" }
+    let shown = Self.most(all, limit: Self.mostRows) { $0.to - $0.from > $1.to - $1.from }
+    return rest(of: all.count, shown.count, "gaps", "longest")
+      + table(
+        ["From", "To", "Which witness", "Why"],
+        shown.map { [Statement.time($0.from), Statement.time($0.to), Self.cut($0.source), Self.cut($0.reason)] })
+  }
+
+  /// Rows of a table that a person still reads.
+  static let mostRows = 100
+
+  /// The foremost of the elements by an order, in the order they came.
+  static func most<Element>(_ all: [Element], limit: Int, by isBefore: (Element, Element) -> Bool) -> [Element] {
+    guard all.count > limit else { return all }
+    // Those that are equal in the order come as they came.
+    let ranked = all.enumerated().sorted {
+      isBefore($0.element, $1.element) || (!isBefore($1.element, $0.element) && $0.offset < $1.offset)
+    }
+    return ranked.prefix(limit).sorted { $0.offset < $1.offset }.map(\.element)
+  }
+
+  /// What the issuer may have made as long as a record; whole in the evidence.
+  static func cut(_ text: String) -> String { text.count > 300 ? text.prefix(300) + "…" : text }
+
+  /// Says that a table has not all.
+  private func rest(of total: Int, _ shown: Int, _ what: String, _ which: String) -> String {
+    guard total > shown else { return "" }
+    return
+      "<p>The \(shown) \(which) of \(total) \(what); \(total - shown) more are not in this table. evidence.json has "
+      + "all.</p>\n"
   }
 
   private var epochs: String {
-    let rows = statement.epochs.map { epoch in
+    let all = statement.epochs
+    let shown = Self.most(all, limit: Self.mostRows) {
+      ($0.degraded, $0.lost, $0.gaps) > ($1.degraded, $1.lost, $1.gaps)
+    }
+    let rows = shown.map { epoch in
       [
         "\(epoch.number)", Statement.time(epoch.from), Statement.time(epoch.to), "\(epoch.sessions)", "\(epoch.begun)",
         "\(epoch.events)", "\(epoch.gaps)", "\(epoch.lost)", Statement.seconds(epoch.degraded),
-        epoch.hazards.isEmpty ? "none" : epoch.hazards.joined(separator: " "),
+        epoch.hazards.isEmpty ? "none" : Self.cut(epoch.hazards.joined(separator: " ")),
       ]
     }
     let head = [
@@ -167,7 +243,7 @@ struct Page {
     return """
       <h2>Sessions and epochs</h2>
       <p>\(html(sessions))</p>
-      \(table(head, rows))
+      \(rest(of: all.count, shown.count, "epochs", "worst, or else first,"))\(table(head, rows))
       """
   }
 
@@ -182,7 +258,8 @@ struct Page {
 
   private var configurations: String {
     // Types are spelt out: with GRDB in the program an inferred `joined` could make SQL of the text.
-    let rows = statement.configs.map { record -> String in
+    let shown = statement.configs.prefix(Self.mostConfigs)
+    let rows = shown.map { record -> String in
       zip(record.kind.fields, record.values).map { field, value -> String in
         let shown: String
         switch value {
@@ -193,12 +270,16 @@ struct Page {
         case .anyHash(let hash): shown = hash?.base64 ?? "none"
         case .bytes(let bytes): shown = Base64.encode(bytes)
         }
-        return "<dt>\(html(field.key))</dt><dd>\(html(shown))</dd>"
+        return "<dt>\(html(field.key))</dt><dd>\(html(Self.cut(shown)))</dd>"
       }.joined(separator: "\n")
     }
     return "<h2>Configurations in force</h2>\n"
+      + rest(of: statement.configs.count, shown.count, "configurations", "first")
       + rows.map { "<dl>\n\($0)\n</dl>" }.joined(separator: "\n")
   }
+
+  /// Each is eight lines.
+  static let mostConfigs = 20
 
   private var limits: String {
     """
@@ -217,7 +298,7 @@ struct Page {
     <pre>KEY='the key that you enrolled'
     alibi verify . --key "$KEY"</pre>
     <p>A second verifier, written in Python to be read, says the same:</p>
-    <pre>python3 alibi_verify.py certificate evidence.json --key "$KEY"</pre>
+    <pre>python3 alibi_verify.py certificate evidence.json 0 "$KEY"</pre>
     <p>Parts of it with tools that nobody here wrote. That the evidence is what the certificate names; both lines must be
     the same:</p>
     <pre>\(html(Self.evidenceCommands))</pre>

@@ -4,12 +4,12 @@ internal import Records
 
 /// What a certificate says and does not say, in words. Nothing is verified by that.
 struct Statement {
-  let certificate: CertificateText
+  var certificate: CertificateText
   /// The head that the evidence rests on, as it was signed.
   let checkpoint: [UInt8]
-  let epochs: [EpochRecord]
+  var epochs: [EpochRecord]
   /// Those that touch the time, in order, each once.
-  let gaps: [GapRecord]
+  var gaps: [GapRecord]
   let configs: [LogRecord]
   /// The file systems that every epoch had watched throughout.
   let fileSystems: [String]
@@ -51,7 +51,7 @@ struct Statement {
     case .name: "every file called \(name)"
     case .ext: "every file with the extension \(name)"
     case .glob: "every file that matches the registered pattern \(name)"
-    case .inode: "the file with the identity \(name), and what lies beneath it if it is a directory"
+    case .inode: "the file with the identity \(name)"
     }
   }
 
@@ -129,6 +129,11 @@ struct Statement {
     }
     if stated.target.isPath, stated.names == 0 {
       limits.append("That the name existed: no watched file system had it. It may be mistyped, or lie on another one.")
+    }
+    if stated.target.kind == .inode {
+      limits.append(
+        "What lies beneath it, if it is a directory, and what had its names before it or after: the identity alone is "
+          + "meant, that is file system, inode, generation and subvolume.")
     }
     if let lag = stated.anchorLag {
       limits.append(

@@ -67,6 +67,27 @@ struct CertificateTests {
       request.target = try #require(Target(.inode, Scene.identity(touched)))
       #expect(throws: CertificateError.self) { try scene.build(request) }
     }
+    // A witness who could not tell the generation may have meant the target.
+    var untold = Scene.identity(10)
+    untold.replaceSubrange(16..<20, with: [0, 0, 0, 0])
+    #expect(Target(.inode, untold) == nil)
+    var days = Scene.quietDays()
+    days[1].facts.append(("agent", IndexFact(.identity, untold)))
+    request.target = try #require(Target(.inode, Scene.identity(10)))
+    #expect(
+      throws: CertificateError.notAbsent(epoch: 1, scope: "agent", fact: IndexFact(.identity, untold))
+    ) { try Scene(days: days).build(request) }
+  }
+
+  @Test("an identity on a file system that was not watched is absent from everything, and not certified")
+  func unwatchedIdentity() throws {
+    var request = try Scene.request()
+    var identity = Scene.identity(10)
+    identity[7] ^= 1
+    request.target = try #require(Target(.inode, identity))
+    #expect(
+      throws: CertificateError.refused(step: 7, reason: "the target lay on a file system that was not watched")
+    ) { try Scene().build(request) }
   }
 
   @Test("a file reached under another name is not certified: its identity was there")

@@ -95,6 +95,61 @@ struct PageTests {
     #expect(page.matches(of: #/<td>late<\/td>/#).count == 5)
   }
 
+  /// Many days of a minute each, every third poor, with gaps in each.
+  private func long(_ epochs: Int, gaps: Int) throws -> Statement {
+    var statement = try #require(Statement(Scene(days: Scene.poorDays()).bundle(Scene.request(.file, "/zzz"))))
+    let minute: UInt64 = 60_000_000_000
+    let first = try #require(statement.epochs.first)
+    statement.epochs = (0..<UInt64(epochs)).map { number in
+      var epoch = first
+      epoch.number = number
+      epoch.from = Scene.start + number * minute
+      epoch.to = epoch.from + minute
+      epoch.lost = number % 3 == 0 ? 1 : 0
+      epoch.degraded = number == UInt64(epochs) - 1 ? minute : 0
+      return epoch
+    }
+    statement.certificate.from = Scene.start
+    statement.certificate.to = Scene.start + UInt64(epochs) * minute
+    statement.gaps = (0..<UInt64(gaps)).map { number in
+      let from = Scene.start + number * 1_000_000_000
+      return GapRecord(
+        from: from, to: from + (number == 4321 ? 1_000_000_000 : 7), source: "queue",
+        reason: String(repeating: "&\"", count: 5000))
+    }
+    return statement
+  }
+
+  @Test("with thousands of epochs and gaps it stays small, tells how many there are, and shows the worst")
+  func many() throws {
+    for (epochs, gaps) in [(400, 5000), (5000, 20_000)] {
+      let text = Page(try long(epochs, gaps: gaps)).text
+      try expectHarmless(text)
+      // Well below what a verifier reads of it.
+      #expect(text.utf8.count < Bundle.Part.page.limit / 2)
+      #expect(text.contains("The 100 longest of \(gaps) gaps; \(gaps - 100) more"))
+      #expect(text.contains("<td>\(Statement.time(Scene.start + 4321 * 1_000_000_000))</td>"))
+      #expect(text.contains("of \(epochs) epochs; \(epochs - 100) more"))
+      #expect(text.contains("<td>\(epochs - 1)</td>"))
+      #expect(text.matches(of: #/<tr>/#).count == 202)
+    }
+  }
+
+  @Test("a picture of many epochs is that of few: no poor one and no gap is lost, and nothing is drawn beyond it")
+  func picture() {
+    let few = (0..<400).map { Page.Bar(left: $0, width: 1, kind: "ok") }
+    #expect(Page.thinned(few, worst: "poor") == few)
+    let many = (0..<10_000).map { Page.Bar(left: $0 / 10, width: 1, kind: $0 == 5555 ? "poor" : "ok") }
+    #expect(
+      Page.thinned(many, worst: "poor") == [
+        .init(left: 0, width: 555, kind: "ok"), .init(left: 555, width: 1, kind: "poor"),
+        .init(left: 556, width: 444, kind: "ok"),
+      ])
+    let apart = (0..<1000).map { Page.Bar(left: $0 / 2 * 2, width: 1, kind: "gap") }
+    #expect(Page.thinned(apart, worst: "gap").count == 500)
+    #expect(Page.thinned(apart + [.init(left: 999, width: 50, kind: "gap")], worst: "gap").last?.width == 2)
+  }
+
   @Test("hostile names are shown and do nothing", arguments: [Target.Kind.file, .tree, .name, .ext, .glob])
   func hostile(kind: Target.Kind) throws {
     var request = try Scene.request()

@@ -103,8 +103,13 @@ struct RecordTests {
       + "X8lpGZ26rC+hiDAKBggqhkjOPQQDAgRGMEQCIH/GqAJIIZJ5Vq/TWAgwmvYXPIlnqL6sXleDUwMFWVI3AiAap89fF0sLBRnjs7Gf"
       + "EmcpSvWhREX3mERQF9nlI4T4qA=="
     let checkpoint = "alibi/test\n1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
-    let read = try #require(Base64.decode(token.utf8).flatMap(TimestampToken.init))
-    #expect(read.digest == Hash(of: Scene.utf8(checkpoint)))
+    let bytes = try #require(Base64.decode(token.utf8))
+    let digest = Hash(of: Scene.utf8(checkpoint))
+    let read = try #require(TimestampToken(bytes))
+    #expect(read.digest == digest)
+    #expect(StampedTime(bytes, over: digest)?.seconds == read.seconds)
+    #expect(StampedTime(bytes, over: Hash(of: [])) == nil)
+    for cut in bytes.indices { #expect(StampedTime(Array(bytes[..<cut]), over: digest) == nil) }
     // 2026-11-21T11:59:02Z
     #expect(read.seconds == 1_795_262_342)
   }
@@ -164,7 +169,7 @@ struct JsonTests {
     #expect(Json([UInt8](repeating: UInt8(ascii: "["), count: 1_000_000)) == nil)
   }
 
-  @Test("an evidence file with a key too many, too few or doubled is refused")
+  @Test("an evidence file with a key too many, too few, doubled or out of order is refused")
   func evidence() throws {
     let bundle = try Scene().build(Scene.request())
     #expect(EvidenceFile(bundle.evidence)?.bytes == bundle.evidence)
@@ -172,13 +177,19 @@ struct JsonTests {
     for (from, to) in [
       ("\"anchors\":", "\"anchor\":"), ("\"salt\":", "\"x\":1,\"salt\":"), ("\"index\":0,", ""),
       ("\"index\":0,", "\"index\":0,\"index\":0,"), ("alibi.v1/evidence", "alibi.v2/evidence"),
-      ("\"class\":\"F\"", "\"class\":\"FF\""), ("\"class\":\"F\"", "\"class\":\"Q\""),
+      ("\"bitmap\":\"", "\"bitmap\":\"AAA"), ("\"siblings\":[\"", "\"siblings\":[\"AAAA\",\""),
+      ("\"format\":\"alibi.v1/evidence\",", "\"format\":true,"),
       ("\"names\":[", "\"names\":[1,"), ("\"session\":[]", "\"session\":[{}]"), ("witness\",", "notary\","),
     ] {
       let changed = text.replacing(from, with: to)
       #expect(changed != text)
       #expect(EvidenceFile(Scene.utf8(changed)) == nil, "\(to)")
     }
+    // The first two members in the other order.
+    let second = try #require(text.firstMatch(of: /"checkpoint":"[^"]*",/)).output
+    let swapped = text.replacing(second, with: "", maxReplacements: 1)
+      .replacing("{\"format\"", with: "{\(second)\"format\"", maxReplacements: 1)
+    #expect(swapped.utf8.count == text.utf8.count && EvidenceFile(Scene.utf8(swapped)) == nil)
     for more in ["x", "{}", "\0", ","] { #expect(EvidenceFile(bundle.evidence + Scene.utf8(more)) == nil) }
   }
 }

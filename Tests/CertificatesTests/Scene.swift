@@ -222,6 +222,22 @@ struct Scene {
     return check(try SignedNote.sign(text.text, with: [signer]), evidence, policy)
   }
 
+  /// The same with a time stamp over the head, so that every kind of anchor is there.
+  func stamped(_ bundle: CertificateBundle) throws -> CertificateBundle {
+    var file = try #require(EvidenceFile(bundle.evidence))
+    var text = try #require(SignedNote(bundle.certificate).flatMap { CertificateText($0.text) })
+    let token = Token.of(Hash(of: try head().text).bytes, "20260103000000.5Z")
+    file.anchors.append(
+      EvidenceFile.Anchor(
+        kind: .rfc3161, checkpoint: try checkpoint(), consistency: [], by: token))
+    let evidence = file.bytes
+    text.evidence = Hash(of: evidence)
+    let certificate = try SignedNote.sign(text.text, with: [signer])
+    return CertificateBundle(
+      certificate: certificate, evidence: evidence,
+      verdict: Verifier.verify(certificate: certificate, evidence: evidence, policy: policy))
+  }
+
   /// The verdict on evidence whose bytes the issuer changed and signed again.
   func verdict(of bundle: CertificateBundle, bytes: [UInt8]) throws -> Verdict {
     var text = try #require(SignedNote(bundle.certificate).flatMap { CertificateText($0.text) })

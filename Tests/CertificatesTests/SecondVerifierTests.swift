@@ -22,11 +22,11 @@ struct SecondVerifierTests {
     for line in sys.stdin:
       case = json.loads(line)
       try:
-        found, gaps = v.verify(bytes.fromhex(case["certificate"]), bytes.fromhex(case["evidence"]), case["keys"],
-                               case["witnesses"], case["quorum"], case["now"])
-        print("gaps" if gaps or found["lost"] or found["degraded"] else "accept")
-      except v.Reject as error:
-        print(error.args[0])
+        for step in v.verify(bytes.fromhex(case["certificate"]), bytes.fromhex(case["evidence"]),
+                             case["keys"] + case["witnesses"], case["quorum"], case["now"]): pass
+        print({"ACCEPT": "accept", "ACCEPT WITH GAPS": "gaps"}[step[0]])
+      except Exception:
+        print(step)
     """
 
   private struct Failure: Error { var status: Int32 }
@@ -90,8 +90,10 @@ struct SecondVerifierTests {
         Scene.request(.ext, "pem"), Scene.request(.glob, "secrets"), Scene.request(scope: .session(Scene.session)),
         Scene.request(.tree, "/data/builds", claim: .noExec, accepted: ["docker", "unattributed"]),
       ]
+      var inode = try Scene.request()
+      inode.target = try #require(Target(.inode, Scene.identity(10)))
       try compare {
-        for request in requests {
+        for request in requests + [inode] {
           let bundle = try scene.build(request)
           #expect(scene.check(bundle.certificate, bundle.evidence).step == nil)
         }
@@ -107,6 +109,37 @@ struct SecondVerifierTests {
     #expect(said == "every known answer\n")
   }
 
+  @Test("an auditor's command line has its statuses, and names the step")
+  func command() throws {
+    let scratch = try ScratchDirectory(in: "/tmp")
+    let poor = {
+      var days = Scene.quietDays()
+      days[1].lost = 1
+      return try Scene(days: days)
+    }
+    for (scene, status) in [(try Scene(), 0), (try poor(), 2)] {
+      let bundle = try scene.build(Scene.request())
+      try scratch.write("certificate", String(decoding: bundle.certificate, as: UTF8.self))
+      try scratch.write("evidence", String(decoding: bundle.evidence, as: UTF8.self))
+      // What the scene tells of lies before now.
+      func run(_ quorum: String, _ keys: String...) throws -> Subprocess.Outcome {
+        try Subprocess.run(
+          "/usr/bin/env",
+          ["python3", "-B", "\(Self.folder)/alibi_verify.py", scratch("certificate"), scratch("evidence"), quorum]
+            + keys)
+      }
+      let key = scene.logKey.verifier.text
+      #expect(try run("0", key).status == status)
+      #expect(try run("1", key, scene.witness.verifier.text).status == status)
+      let rejected = try run("1", key)
+      #expect(rejected.status == 1 && rejected.errors.hasSuffix("REJECT: step 4\n"))
+      #expect(try run("0").status == 1)
+      #expect(try run("0", scene.witness.verifier.text).errors.hasSuffix("REJECT: step 1\n"))
+    }
+    #expect(
+      try Subprocess.run("/usr/bin/env", ["python3", "-O", "\(Self.folder)/alibi_verify.py"]).errors.contains("-O"))
+  }
+
   @Test("both reject at the same step what must be rejected")
   func rejections() throws {
     let tests = try RejectionTests()
@@ -117,6 +150,7 @@ struct SecondVerifierTests {
       try tests.classSet()
       try tests.otherQuestion()
       try tests.presented()
+      try tests.otherIdentity()
       try tests.flippedSibling()
       try tests.malformedProofs()
       try tests.epochs()
@@ -140,7 +174,8 @@ struct SecondVerifierTests {
     days[1].gaps = [GapRecord(from: Scene.start, to: Scene.start + Scene.day + 9, source: "run", reason: "stopped")]
     days[2].hazards = ["docker"]
     let scene = try Scene(days: days)
-    let bundle = try scene.build(Scene.request(scope: .session(Scene.session)))
+    let built = try scene.build(Scene.request(scope: .session(Scene.session)))
+    let bundle = try scene.stamped(built)
     let note = try #require(SignedNote(bundle.certificate))
     var dice = MutationTests.Dice(state: 5)
     try compare {

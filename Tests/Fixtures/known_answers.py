@@ -15,12 +15,11 @@ def load(name):
 
 
 def holds(check):
-    """What does not hold raises Reject within a step."""
+    """What does not hold raises."""
     def asked(e):
         try:
-            with v.step(0):
-                return check(e)
-        except v.Reject:
+            return check(e)
+        except Exception:
             return False
     return asked
 
@@ -57,7 +56,11 @@ for size, signed_head in enumerate(log["checkpoints"]):
     assert signers and v.head(text) == (key[0], size, v.root(leaves[:size]))
 witness = v.vkey(log["cosignature"]["vkey"])
 cosigned = (log["cosignature"]["text"] + "\n" + log["cosignature"]["line"]).encode()
-assert v.note(cosigned, [witness])[1] == {witness: log["cosignature"]["time"]}
+assert v.note(cosigned, [witness])[1] == [(witness, log["cosignature"]["time"])]
+tall = [v.leaf(f"record {each}") for each in range(300)]
+assert v.base(v.root(tall)) == log["tree_300"]["root"] and v.root(tall[:256]).hex() == log["tree_300"]["tile_1_000_p1"]
+for tile, part in [("tile_0_000", tall[:256]), ("tile_0_001_p44", tall[256:])]:
+    assert v.H(*part).hex() == log["tree_300"][tile + "_sha256"]
 
 index = load("index")
 salt = x(index["salt"])
@@ -68,8 +71,7 @@ assert v.H(b"alibi.v1/salt\0", salt).hex() == index["salt_commit"]
 def absent(e):
     data = x(e["data"])
     key = v.mac(salt, b"alibi.v1/key\0", e["class"].encode(), b"\0\5agent", v.big(4, len(data)), data)
-    bitmap, siblings = x(e["bitmap"]), list(map(x, e["siblings"]))
-    return v.is_proof(bitmap, siblings) and v.empty_root(key, bitmap, siblings) == x(index["index_root"])
+    return v.empty_root(key, x(e["bitmap"]), list(map(x, e["siblings"]))) == x(index["index_root"])
 
 
 assert all(map(absent, index["absent"]))

@@ -116,6 +116,15 @@ struct ImportTests {
     #expect(Set(names) == ["Package.swift", "Sources", "Tests", "rules", "packaging", "README.md"])
   }
 
+  @Test("the second verifier is short enough for an auditor to read it")
+  func secondVerifier() throws {
+    let file = Self.repository.appendingPathComponent("packaging/verify/alibi_verify.py")
+    let lines = try String(contentsOf: file, encoding: .utf8).dropLast().split(
+      separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.count <= 200)
+    #expect(lines.allSatisfy { $0.count <= 120 })
+  }
+
   @Test("no source file is longer than fits in the head")
   func length() throws {
     for file in try files(beneath: "Sources") {

@@ -1,5 +1,6 @@
 internal import Foundation
 public import MerkleLog
+internal import Testing
 
 /// The known answers, from Tests/Fixtures.
 enum KnownAnswers {
@@ -7,6 +8,31 @@ enum KnownAnswers {
     let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appending(path: "Fixtures/known-answers/\(name).json")
     return try JSONDecoder().decode(Answers.self, from: Data(contentsOf: file))
+  }
+}
+
+struct KnownAnswersTests {
+  private let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+
+  @Test("every known answer is asked for, by these tests and by the second verifier's")
+  func asked() throws {
+    let folder = tests.appending(path: "Fixtures/known-answers")
+    let sources = try FileManager.default.contentsOfDirectory(
+      at: tests.appending(path: "MerkleLogTests"), includingPropertiesForKeys: nil)
+    let ours = try sources.map { try String(contentsOf: $0, encoding: .utf8) }.joined()
+    let theirs = try String(contentsOf: tests.appending(path: "Fixtures/known_answers.py"), encoding: .utf8)
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    #expect(names.count > 4)
+    for name in names {
+      let stem = name.replacing(".json", with: "")
+      #expect(ours.contains("KnownAnswers.load(\"\(stem)\")"), "\(name)")
+      // Events and entries are in no certificate.
+      #expect(theirs.contains("load(\"\(stem)\")") || stem == "event", "\(name)")
+      let file = try JSONSerialization.jsonObject(with: Data(contentsOf: folder.appending(path: name)))
+      for key in try #require(file as? [String: Any]).keys where key != "source" {
+        #expect(ours.contains(".\(key)"), "\(name): \(key)")
+      }
+    }
   }
 }
 

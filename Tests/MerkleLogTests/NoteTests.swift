@@ -29,8 +29,15 @@ struct NoteTests {
     var skey: String
     var vkey: String
     var entries: [String]
+    struct Tree: Decodable {
+      var root: String
+      var tile_0_000_sha256: Hash
+      var tile_0_001_p44_sha256: Hash
+      var tile_1_000_p1: Hash
+    }
     var checkpoints: [String]
     var cosignature: Cosignature
+    var tree_300: Tree
   }
 
   /// Reads Go's `PRIVATE+KEY+name+id+base64(type ‖ seed)`.
@@ -38,6 +45,20 @@ struct NoteTests {
     let parts = text.split(separator: "+", maxSplits: 4).map(String.init)
     let seed = try #require(Base64.decode(parts[4].utf8))
     return try #require(SigningKey(name: utf8(parts[2]), seed: Array(seed.dropFirst())))
+  }
+
+  @Test("the published tree of 300 records has its root and its tiles")
+  func tiles() throws {
+    let answer = (try KnownAnswers.load("checkpoint") as Checkpoints).tree_300
+    var log = try Log(MemoryHashStore())
+    for number in 0..<300 { try log.append(record: utf8("record \(number)")) }
+    #expect(try log.root().base64 == answer.root)
+    let tiles = try Dictionary(
+      uniqueKeysWithValues: Tile.added(new: 300).map { ($0.path, try $0.hashes(from: log.store)) })
+    #expect(tiles.count == 3)
+    #expect(Hash(of: try #require(tiles["tile/0/000"])) == answer.tile_0_000_sha256)
+    #expect(Hash(of: try #require(tiles["tile/0/001.p/44"])) == answer.tile_0_001_p44_sha256)
+    #expect(tiles["tile/1/000.p/1"] == answer.tile_1_000_p1.bytes)
   }
 
   @Test("the published notes are accepted, and signed again byte by byte")

@@ -27,6 +27,17 @@ extension ServiceTests {
       let verified = try Subprocess.run(Place.programs + "/alibi", ["verify", out("bundle"), "--key", key])
       #expect([0, 2].contains(verified.status), "\(verified.output)")
       #expect(verified.output.contains("ACCEPT"))
+      // The same of the files by their identities.
+      func identity(_ path: String) throws -> String {
+        let told = service.prove(path, from: start).output
+        return String(try #require(told.firstMatch(of: #/inode:[0-9a-f]+:[0-9]+:[0-9]+/#)).output)
+      }
+      #expect(service.prove(try identity(touched), from: start, "--out", out("none")).status == 1)
+      let inode = service.prove(try identity(quiet), from: start, "--out", out("inode"), "--allow-gaps")
+      #expect(inode.status == 0, "\(inode.output) \(inode.errors)")
+      let again = try Subprocess.run(Place.programs + "/alibi", ["verify", out("inode"), "--key", key])
+      #expect([0, 2].contains(again.status) && again.output.contains("  target       inode "), "\(again.output)")
+
       #expect(
         service.prove(quiet, from: start, "--out", out("bundle"), "--allow-gaps").status == 64,
         "and is never overwritten")

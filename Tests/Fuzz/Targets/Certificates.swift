@@ -19,7 +19,7 @@ extension FuzzTarget {
   if stated.target.isPath { try promise(stated.target.data.first == 0x2F, "a path that does not begin with a slash") }
 }
 
-/// An evidence file: what was read is what would be written, but for white space and the order of keys.
+/// An evidence file: what was read is what would be written, but for white space.
 @Sendable private func evidence(_ bytes: [UInt8]) throws {
   guard let file = EvidenceFile(bytes) else { return }
   let written = file.bytes
@@ -28,10 +28,7 @@ extension FuzzTarget {
   for epoch in file.epochs {
     _ = LogRecord(epoch.leaf.record).flatMap(EpochRecord.init)
     for absence in epoch.absences {
-      let keys = IndexKeys(salt: epoch.salt)
-      if let key = keys?.key(absence.fact, scope: Array(absence.scope.utf8)) {
-        _ = absence.proof.showsAbsence(of: key, root: .zero)
-      }
+      _ = absence.proof?.showsAbsence(of: .leaf(epoch.salt), root: .zero)
     }
   }
   let key = VerifierKey(name: Array("alibi/test".utf8), kind: .note, publicKey: [UInt8](repeating: 1, count: 32))
@@ -81,7 +78,13 @@ extension FuzzTarget {
 
 /// The DER of a time stamp.
 @Sendable private func token(_ bytes: [UInt8]) throws {
+  for digest in [Hash(bytes.prefix(32)), Hash(bytes.suffix(32))] {
+    guard let digest, let read = StampedTime(bytes, over: digest) else { continue }
+    try promise(read.seconds < 1 << 40, "a year that four digits cannot hold")
+    try promise(StampedTime(bytes + [0], over: digest) == nil, "bytes behind a token")
+  }
   guard let token = TimestampToken(bytes) else { return }
+  _ = StampedTime(bytes, over: token.digest)
   try promise(token.seconds < 1 << 40, "a year that four digits cannot hold")
   try promise(TimestampToken(bytes + [0]) == nil, "bytes behind a token")
 }
