@@ -86,7 +86,8 @@ let package = Package(
       name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport", swiftSettings: strict),
     .executableTarget(name: "alibi-actor", path: "Tests/Actor"),
     .testTarget(
-      name: "ServiceTests", dependencies: ["LinuxKernel", "TestSupport", "alibid", "alibi", "alibi-sender", "alibi-actor"],
+      name: "ServiceTests",
+      dependencies: ["LinuxKernel", "TestSupport", "alibid", "alibi", "alibi-sender", "alibi-actor"],
       swiftSettings: strict),
     .target(name: "CTestActions", path: "Tests/CTestActions"),
     .testTarget(

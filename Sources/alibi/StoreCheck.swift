@@ -66,7 +66,8 @@ struct StoreCheck {
       try Output.json(
         Answer(
           result: result, records: found.records, seals: found.seals, entries: found.entries, events: found.events,
-          epochs: found.epochs, anchors: found.anchors, erased: found.erased, pruned: found.pruned, unsealed: found.unsealed,
+          epochs: found.epochs, anchors: found.anchors, erased: found.erased, pruned: found.pruned,
+          unsealed: found.unsealed,
           flaws: flaws.map { Answer.Flaw(place: $0.place, what: $0.what) }, notes: notes))
     } else {
       var lines = [
