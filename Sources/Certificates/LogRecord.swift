@@ -171,7 +171,7 @@ extension LogRecord.Kind {
     case .config:
       [
         ("rules", .hash), ("classes", .hash), ("file_systems", .words), ("retention", .number), ("program", .word),
-        ("binary", .hash), ("kernel", .word), ("lockdown", .word),
+        ("binary", .hash), ("kernel", .word), ("lockdown", .word), ("patterns", .words),
       ]
     case .run:
       [

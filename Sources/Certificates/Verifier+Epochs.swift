@@ -157,7 +157,17 @@ extension Verifier {
       tally.gaps += record.gaps
     }
     guard tally == Tally(of: stated) else { throw Rejection(7, "the certificate's numbers are not those sealed") }
-    return (touching, try configs(file, epochs: epochs))
+    let configs = try self.configs(file, epochs: epochs)
+    // A pattern that nobody registered is absent from everything.
+    guard stated.target.kind != .glob || configs.allSatisfy({ Self.registers(stated.target, $0) }) else {
+      throw Rejection(7, "the pattern was not registered all the time")
+    }
+    return (touching, configs)
+  }
+
+  private static func registers(_ pattern: Target, _ config: LogRecord) -> Bool {
+    guard case .words(let ids)? = config.values.last else { return false }
+    return ids.contains(Hash(of: pattern.data).base64)
   }
 
   private func gaps(of epoch: SealedEpoch) throws(Rejection) -> [GapRecord] {

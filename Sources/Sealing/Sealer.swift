@@ -106,7 +106,7 @@ public final class Sealer: SealScribe {
           .hash(Hash(draft.rulesDigest) ?? Hash(of: draft.rulesDigest)), .hash(Hash(of: [])),
           .words(draft.fileSystems.map(Self.name(ofFileSystem:))), .number(facts.retentionDays),
           .word(Self.word(facts.version)),
-          .hash(facts.digest), .word(Self.word(facts.kernel)), .word(Self.word(facts.lockdown)),
+          .hash(facts.digest), .word(Self.word(facts.kernel)), .word(Self.word(facts.lockdown)), .words([]),
         ]))
     if config.text != draft.config { lines.append(config) }
     for gap in draft.gaps { lines.append(try Self.line(GapRecord(gap).record)) }

@@ -156,7 +156,7 @@ struct PageTests {
     let bytes = Self.hostile.filter { kind.rawValue == "glob" || $0 != 0x2F }
     let path = kind == .file || kind == .tree ? Scene.utf8("/") + bytes : bytes
     request.target = try #require(Target(kind, path))
-    let bundle = try Scene().bundle(request)
+    let bundle = try Scene(patterns: [path]).bundle(request)
     let statement = try #require(Statement(bundle))
     let page = Page(statement).text
     try expectHarmless(page)

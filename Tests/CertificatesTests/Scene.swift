@@ -58,7 +58,7 @@ struct Scene {
     return scopes.flatMap { scope in facts.map { (scope, $0) } }
   }
 
-  init(days: [Day]? = nil) throws {
+  init(days: [Day]? = nil, patterns: [[UInt8]] = [Scene.utf8("secrets")]) throws {
     logKey = try #require(SigningKey(name: Self.utf8("alibi/test"), seed: [UInt8](repeating: 1, count: 32)))
     certificateKey = try #require(
       SigningKey(name: Self.utf8("alibi/test/cert"), seed: [UInt8](repeating: 2, count: 32)))
@@ -71,7 +71,7 @@ struct Scene {
         .config,
         [
           .hash(Hash(of: [1])), .hash(Hash(of: [2])), .words(["00000000000000ab"]), .number(1), .word("0.1"),
-          .hash(Hash(of: [3])), .word("6.18"), .word("none"),
+          .hash(Hash(of: [3])), .word("6.18"), .word("none"), .words(patterns.map { Hash(of: $0).base64 }),
         ]))
     let genesis = GenesisRecord(
       origin: "alibi/test", logKey: logKey.verifier, certificateKey: certificateKey.verifier)

@@ -151,6 +151,7 @@ struct SecondVerifierTests {
       try tests.otherQuestion()
       try tests.presented()
       try tests.otherIdentity()
+      try tests.unregistered()
       try tests.flippedSibling()
       try tests.malformedProofs()
       try tests.epochs()
@@ -174,15 +175,18 @@ struct SecondVerifierTests {
     days[1].gaps = [GapRecord(from: Scene.start, to: Scene.start + Scene.day + 9, source: "run", reason: "stopped")]
     days[2].hazards = ["docker"]
     let scene = try Scene(days: days)
-    let built = try scene.build(Scene.request(scope: .session(Scene.session)))
-    let bundle = try scene.stamped(built)
-    let note = try #require(SignedNote(bundle.certificate))
+    var inode = try Scene.request(claim: .noWrite, accepted: ["docker"])
+    inode.target = try #require(Target(.inode, Scene.identity(10)))
     var dice = MutationTests.Dice(state: 5)
-    try compare {
-      for _ in 0..<700 {
-        _ = scene.check(dice.mutate(bundle.certificate), bundle.evidence)
-        _ = scene.check(try SignedNote.sign(dice.mutate(note.text), with: [scene.signer]), bundle.evidence)
-        _ = try scene.verdict(of: bundle, bytes: dice.mutate(bundle.evidence))
+    for request in [try Scene.request(scope: .session(Scene.session)), inode] {
+      let bundle = try scene.stamped(scene.build(request))
+      let note = try #require(SignedNote(bundle.certificate))
+      try compare {
+        for _ in 0..<600 {
+          _ = scene.check(dice.mutate(bundle.certificate), bundle.evidence)
+          _ = scene.check(try SignedNote.sign(dice.mutate(note.text), with: [scene.signer]), bundle.evidence)
+          _ = try scene.verdict(of: bundle, bytes: dice.mutate(bundle.evidence))
+        }
       }
     }
   }
