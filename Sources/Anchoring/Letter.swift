@@ -125,6 +125,7 @@ private enum Envelope {
     guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")), bytes[..<end].allSatisfy({ (0x20...0x7E).contains($0) })
     else { return nil }
     let words = bytes[..<end].split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+    guard !words.contains(where: \.isEmpty) else { return nil }
     return (words.map { String(decoding: $0, as: UTF8.self) }, Array(bytes[(end + 1)...]))
   }
 }

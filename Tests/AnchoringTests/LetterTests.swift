@@ -46,7 +46,9 @@ struct LetterTests {
         == Reply(id: 1, .answered(status: 200, type: "-", body: [])))
     // Nor does a reason bring control bytes into a log.
     #expect(Reply(Reply(id: 1, .failed("a\u{1b}[1m")).bytes) == Reply(id: 1, .failed("a?[1m")))
-    for text in ["", "answered 1 200\n", "answered 1 x -\n", "failed\n", "failed 1 2\n", "answered 1 200 -"] {
+    for text in [
+      "", "answered 1 200\n", "answered 1 x -\n", "failed\n", "failed 1 2\n", "answered 1 200 -", "answered 1 200 \n",
+    ] {
       #expect(Reply(Array(text.utf8)) == nil)
     }
   }

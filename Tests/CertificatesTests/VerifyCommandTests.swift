@@ -144,6 +144,7 @@ struct VerifyCommandTests {
     }
     #expect(try verify(scratch("clean")).status == 64)
     #expect(try verify().status == 64)
+    #expect(try verify(scratch("clean"), "--key", key, "--checkpoint", scratch("clean/checkpoint")).status == 64)
   }
 
   @Test("what cannot be read is exit status 74", arguments: ["nowhere", "empty", "fifo"])
