@@ -7,7 +7,7 @@ extension StoreReader {
   public func epoch(_ take: (EpochAccess) throws -> Void) throws(StoreError) -> EpochSource? {
     try read { db in
       guard var source = try Self.nextEpoch(db) else { return nil }
-      try Self.accesses(of: &source, db, take)
+      try Self.accesses(of: &source, isClosed: false, db, take)
       return source
     }
   }
@@ -25,7 +25,7 @@ extension StoreReader {
       var source = EpochSource(
         number: number, time: row.span, firstSeal: UInt64(before ?? 0) + 1, lastSeal: row.unsigned("last_seal"))
       try Self.fill(&source, db)
-      try Self.accesses(of: &source, db, take)
+      try Self.accesses(of: &source, isClosed: true, db, take)
       return source
     }
   }

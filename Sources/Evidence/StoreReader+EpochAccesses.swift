@@ -6,14 +6,17 @@ extension StoreReader {
   /// As many names of one file as are committed; beyond that nobody is promised anything.
   private static let mostNames = 256
 
-  static func accesses(of source: inout EpochSource, _ db: Database, _ take: (EpochAccess) throws -> Void) throws {
+  /// - Parameter isClosed: whether it was closed long ago; what was told of names since was not known then.
+  static func accesses(
+    of source: inout EpochSource, isClosed: Bool, _ db: Database, _ take: (EpochAccess) throws -> Void
+  ) throws {
     let last = try Int64.fetchOne(
       db, sql: "SELECT last_event FROM log_seals WHERE id = ?", arguments: [Int64(source.lastSeal)])
     let before = try Int64.fetchOne(
       db, sql: "SELECT last_event FROM log_seals WHERE id = ?", arguments: [Int64(source.firstSeal) - 1])
     let boots = try Boots(db)
     let sessions = try Families(db)
-    let names = Names(source, db)
+    let names = Names(source, isClosed: isClosed, db)
     var taken: Set<Taken> = []
     var untold: [Interval] = []
     let rows = try Row.fetchCursor(
@@ -104,11 +107,14 @@ extension StoreReader {
   private struct Names {
     private let db: Database
     private let time: Interval
+    /// The last seal of which changes of names count.
+    private let lastSeal: Int64
     private var moves: [NameChange] = []
     private var known: [RawPath: Set<FileIdentity>] = [:]
 
-    init(_ source: EpochSource, _ db: Database) {
+    init(_ source: EpochSource, isClosed: Bool, _ db: Database) {
       self.db = db
+      lastSeal = isClosed ? Int64(source.lastSeal) : .max
       time = source.time
       for change in source.names where change.kind == .directory {
         for path in [change.from, change.to].compactMap(\.self) where path.isAbsolute {
@@ -134,10 +140,14 @@ extension StoreReader {
     func paths(of access: Access, _ source: inout EpochSource) throws -> Set<RawPath> {
       var bearings: [RawPath: Bearing] = [:]
       let rows = try db.cachedStatement(
-        sql: "SELECT * FROM names WHERE file_system = ? AND inode = ? AND subvolume = ? ORDER BY id")
+        sql: """
+          SELECT * FROM names n WHERE file_system = ? AND inode = ? AND subvolume = ? AND coalesce((SELECT e.seal \
+          FROM entries e WHERE e.kind = \(EntryKind.name.rawValue) AND e.id = n.id), ?) <= ? ORDER BY id
+          """)
       let file = access.identity
       let arguments: StatementArguments = [
         Int64(bitPattern: file.fileSystem), Int64(bitPattern: file.inode), Int64(bitPattern: file.subvolume),
+        Int64.max, lastSeal,
       ]
       for row in try Row.fetchAll(rows, arguments: arguments) {
         let change = NameRow(row: row).change

@@ -134,6 +134,11 @@ struct Erasure {
     "[" + ids.map { "\($0)" }.joined(separator: ",") + "]"
   }
 
+  /// Sessions and those within them, which are indexed under their keys, too.
+  private static let tree = """
+    WITH RECURSIVE tree(id) AS (SELECT id FROM sessions WHERE id \(listed) UNION SELECT inside.id FROM sessions inside \
+    JOIN tree ON inside.parent = tree.id) SELECT id FROM tree
+    """
   private static let listed = "IN (SELECT value FROM json_each(?))"
 
   // MARK: - What is meant
@@ -230,7 +235,7 @@ struct Erasure {
     let rows = try Row.fetchCursor(
       db,
       sql: StoreReader.accessQuery + """
-         WHERE a.file \(Self.listed) OR a.session \(Self.listed) OR a.id IN (\(identities))
+         WHERE a.file \(Self.listed) OR a.session IN (\(Self.tree)) OR a.id IN (\(identities))
         """, arguments: [Self.list(files), Self.list(sessions), Self.list(names)])
     while let raw = try rows.next() {
       let row = AccessRow(row: raw)
@@ -240,12 +245,7 @@ struct Erasure {
         db.cachedStatement(sql: "SELECT min(id) FROM log_seals WHERE last_event >= ?"), arguments: [row.id])
       if let seal { seals.insert(seal) }
     }
-    // What a session within another did is indexed under the other's key, too.
-    let ran = """
-      WITH RECURSIVE tree(id) AS (SELECT id FROM sessions WHERE id \(Self.listed) UNION SELECT inside.id \
-      FROM sessions inside JOIN tree ON inside.parent = tree.id) SELECT s.started, s.ended FROM sessions s JOIN tree \
-      ON tree.id = s.id
-      """
+    let ran = "SELECT started, ended FROM sessions WHERE id IN (\(Self.tree))"
     for row in try Row.fetchAll(db, sql: ran, arguments: [Self.list(sessions)]) {
       touched.append(
         Interval(from: row.time("started") ?? .distantPast, to: row.time("ended") ?? .distantFuture))

@@ -146,6 +146,17 @@ struct EpochTests {
     #expect(throws: CertifierError.self) { try vault.certify(.file, "/data/y", from: 90, to: 210) }
   }
 
+  @Test("what is told of names after an epoch was closed is no flaw of it")
+  func toldSince() throws {
+    let vault = try vault(access("/data/x.csv"))
+    try vault.close()
+    // A link that was there before the service, and goes now; and another that comes at the epoch's last moment.
+    try vault.commit(renamed("/elsewhere/link", nil, at: 200), renamed(nil, "/else", at: 160), to: 220)
+    try vault.sealer.sign(vault.writer, vault.keys)
+    let full = try FullVerification(StoreReader(directory: vault.directory), pinned: vault.keys.log.verifier)
+    #expect(full.flaws.isEmpty, "\(full.flaws)")
+  }
+
   @Test("the time between two runs is a gap of the epoch it lies in")
   func stopped() throws {
     let vault = try vault()

@@ -105,7 +105,8 @@ struct HistoryTests {
     }
 
     mutating func access() {
-      guard let owner = open.randomElement(using: &random) else { return }
+      guard !open.isEmpty else { return }
+      let owner = open.sorted()[random.below(open.count)]
       let name = path()
       guard let inode = names[name] else { return }
       let operations =
