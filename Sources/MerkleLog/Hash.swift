@@ -23,6 +23,20 @@ public struct Hash: Hashable, Sendable, Comparable, BitwiseCopyable {
     }
   }
 
+  /// The hashes that lie one behind the other in these bytes; nil unless they end with one.
+  public static func list(_ bytes: ArraySlice<UInt8>) -> [Hash]? {
+    guard bytes.count % 32 == 0 else { return nil }
+    // An epoch's index has a hundred thousand, and a certificate is made of hundreds of epochs.
+    return unsafe bytes.withUnsafeBytes { bytes in
+      stride(from: 0, to: bytes.count, by: 32).map { at in
+        func word(_ number: Int) -> UInt64 {
+          UInt64(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: at + 8 * number, as: UInt64.self))
+        }
+        return Hash(words: (word(0), word(1), word(2), word(3)))
+      }
+    }
+  }
+
   /// 32 zero bytes: what the sparse index has where nothing is.
   public static let zero = Hash(words: (0, 0, 0, 0))
 

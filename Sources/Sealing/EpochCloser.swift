@@ -159,9 +159,8 @@ extension SparseIndex {
 
   /// Reads what `encoded` wrote; nil for anything else.
   init?(encoded bytes: [UInt8], hiding: [UInt8]) {
-    guard bytes.count >= 8, bytes.count % 32 == 8 else { return nil }
+    guard bytes.count >= 8, let hashes = Hash.list(bytes[8...]) else { return nil }
     let count = bytes.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    let hashes = stride(from: 8, to: bytes.count, by: 32).compactMap { Hash(bytes[$0..<($0 + 32)]) }
     guard count <= UInt64(hashes.count) else { return nil }
     self.init(keys: Array(hashes.prefix(Int(count))), hiding: hiding, keptTop: Array(hashes.dropFirst(Int(count))))
   }

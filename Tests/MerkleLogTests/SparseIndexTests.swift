@@ -157,6 +157,15 @@ struct SparseIndexTests {
     #expect(index.proof(of: other).siblings.count == close.count)
   }
 
+  @Test("hashes in a row are read as each would be")
+  func list() {
+    let hashes = (0..<40).map { Hash(of: [$0]) }
+    let bytes = [7] + hashes.flatMap(\.bytes)
+    #expect(Hash.list(bytes[1...]) == hashes)
+    #expect(Hash.list(bytes[...]) == nil)
+    #expect(Hash.list([]) == [])
+  }
+
   @Test("a key counts once")
   func doubled() {
     let key = Hash(of: [1])

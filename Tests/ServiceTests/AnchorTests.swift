@@ -130,7 +130,10 @@ extension ServiceTests {
       let words = line.split(separator: " ").map(String.init)
       let full = service.alibi("verify", "--full", "--key", key)
       #expect(full.status == 0, "\(full.output)")
-      // A head that anybody may keep.
+      // A head that anybody may keep; of the newest the witness hears a moment later.
+      try eventually("the newest head is cosigned") {
+        service.alibi("key", "head").output.contains("\u{2014} witness.example ")
+      }
       let head = service.alibi("key", "head")
       try out.write("kept", head.output)
       #expect(head.output.contains("\u{2014} witness.example "), "\(head.output)")
