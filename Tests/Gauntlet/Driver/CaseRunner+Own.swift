@@ -129,8 +129,7 @@ extension CaseRunner {
     return (words(answer), answer.verdict == "accessed")
   }
 
-  /// The recorder of a guardian, again and again: nothing lost, no gap.
-  /// Fifty times where the machine is quick enough.
+  /// The recorder of a guardian, again and again, fifty times where the machine is quick enough: nothing lost, no gap.
   private func killedRecorder(_ each: NamedCase) throws -> (String, Bool) {
     try withService("recorder") { service in
       var scene = try prepare(each)
