@@ -146,7 +146,7 @@ extension ServiceTests {
     func killedWhileFull() throws {
       let directory = try ScratchDirectory(in: "/tmp")
       try directory.makeDirectory("disk")
-      let mount = try ScratchMount("tmpfs", on: directory("disk"), options: "size=8m")
+      let mount = try ScratchMount("tmpfs", on: directory("disk"), options: "size=48m")
       let service = try ServiceUnderTest(capture: "{journal-megabytes: 16}", state: mount.path + "/state")
       let agent = try StandInAgent()
       let untouched = try agent.file("untouched.txt")
@@ -169,6 +169,11 @@ extension ServiceTests {
       _ = try Subprocess.run("/bin/rm", [mount.path + "/full"])
       try agent.home.write("go")
       _ = try session.finish()
+      // It waits a while before it tries again, and then has very much to seal.
+      try eventually("the store takes records again", within: 60) {
+        guard let status = try? service.json("status") as? [String: Any] else { return false }
+        return !(status["lost_since"] is String) && !(status["store_problem"] is String)
+      }
       try eventually("the session's access is in the store") {
         try service.accesses(file).contains { $0.session != nil }
       }

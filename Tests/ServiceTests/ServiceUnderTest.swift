@@ -214,9 +214,10 @@ func now() -> String {
 
 /// Waits until something is so; an issue when it is not within a quarter of a minute.
 func eventually(
-  _ what: String, location: SourceLocation = #_sourceLocation, _ condition: () throws -> Bool
+  _ what: String, within seconds: UInt64 = 15, location: SourceLocation = #_sourceLocation,
+  _ condition: () throws -> Bool
 ) throws {
-  let deadline = Clock.monotonic.now + 15_000_000_000
+  let deadline = Clock.monotonic.now + seconds * 1_000_000_000
   while Clock.monotonic.now < deadline {
     if try condition() { return }
     Thread.sleep(forTimeInterval: 0.05)
