@@ -32,7 +32,8 @@ public struct StampedTime: Sendable, Hashable {
     return (0...(token.count - digest.count)).first { token[$0...].starts(with: digest) }
   }
 
-  private static func seconds(_ text: ArraySlice<UInt8>) -> UInt64? {
+  /// `YYYYMMDDHHMMSS`, perhaps a fraction, `Z`.
+  static func seconds(_ text: ArraySlice<UInt8>) -> UInt64? {
     let digits = text.prefix(14).map { UInt64($0) &- 0x30 }
     let rest = text.dropFirst(14).dropLast()
     guard digits.count == 14, digits.allSatisfy({ $0 < 10 }), text.last == UInt8(ascii: "Z"),

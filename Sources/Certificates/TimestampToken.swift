@@ -9,7 +9,7 @@ public import MerkleLog
 public struct TimestampToken: Sendable, Hashable {
   /// What was stamped.
   public var digest: Hash
-  /// When, in seconds since 1970.
+  /// When, in seconds since 1970, as a verifier will read it.
   public var seconds: UInt64
   /// The nonce of whoever asked, as its INTEGER's bytes; nil where there is none.
   public var nonce: [UInt8]?
@@ -29,7 +29,7 @@ public struct TimestampToken: Sendable, Hashable {
       stamp.next(0x02)?.elementsEqual([1]) == true, stamp.next(0x06) != nil, var imprint = stamp.inside(0x30),
       var algorithm = imprint.inside(0x30), algorithm.next(0x06)?.elementsEqual(Self.sha256) == true,
       let bytes = imprint.next(0x04), let digest = Hash(bytes), stamp.next(0x02) != nil,
-      let time = stamp.next(0x18), let seconds = Self.seconds(time)
+      let time = stamp.next(0x18), let seconds = StampedTime.seconds(time)
     else { return nil }
     self.digest = digest
     self.seconds = seconds
@@ -37,28 +37,6 @@ public struct TimestampToken: Sendable, Hashable {
     _ = stamp.next(0x30)
     _ = stamp.next(0x01)
     nonce = stamp.next(0x02).map(Array.init)
-  }
-
-  /// `YYYYMMDDHHMMSS`, perhaps a fraction, `Z`; rounded up, since it bounds from above.
-  private static func seconds(_ text: ArraySlice<UInt8>) -> UInt64? {
-    let digits = text.prefix(14).map { UInt64($0) &- 0x30 }
-    let rest = text.dropFirst(14).dropLast()
-    guard digits.count == 14, digits.allSatisfy({ $0 < 10 }), text.last == UInt8(ascii: "Z"),
-      rest.isEmpty
-        || (rest.count > 1 && rest.first == UInt8(ascii: ".")
-          && rest.dropFirst().allSatisfy { $0 >= 0x30 && $0 <= 0x39 })
-    else { return nil }
-    func number(_ range: Range<Int>) -> UInt64 { digits[range].reduce(0) { $0 * 10 + $1 } }
-    let (year, month, day) = (number(0..<4), number(4..<6), number(6..<8))
-    let (hour, minute, second) = (number(8..<10), number(10..<12), number(12..<14))
-    guard year >= 1970, (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61 else {
-      return nil
-    }
-    // Days of the proleptic Gregorian calendar, the year beginning in March so that the leap day is its last.
-    let shifted = month > 2 ? year : year - 1
-    let ofYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-    let days = shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + ofYear - 719_468
-    return days * 86_400 + hour * 3600 + minute * 60 + second + (rest.isEmpty ? 0 : 1)
   }
 }
 
