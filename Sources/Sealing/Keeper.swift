@@ -30,7 +30,7 @@ public enum Keeper {
   public static let usualDays: UInt64 = 396
 
   /// What was pruned.
-  public struct Pruned: Sendable, Hashable {
+  public struct Pruned: Sendable, Hashable, Codable {
     /// Epochs for which a PRUNE record was written.
     public var epochs = 0
     /// Seals that lost their values.

@@ -18,7 +18,7 @@ struct Keeping {
 
   func prune() throws -> Keeper.Pruned {
     if let service, try isServed() {
-      guard let answer = try service.prune(), let pruned = answer.pruned else { throw Self.refusal }
+      guard let pruned = try service.prune() else { throw Self.refusal }
       return pruned
     }
     return try atRest { writer in try Keeper.prune(writer, days: 0, now: .now) }

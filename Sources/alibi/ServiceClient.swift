@@ -61,18 +61,6 @@ struct ServiceClient {
     (try ask("cert \(certificate) \(evidence)") as Noted?)?.recorded ?? false
   }
 
-  /// What the service let go.
-  struct Pruned: Decodable {
-    var epochs: Int?
-    var seals: Int?
-    var rest: Int?
-
-    var pruned: Keeper.Pruned? {
-      guard let epochs, let seals, let rest else { return nil }
-      return Keeper.Pruned(epochs: epochs, seals: seals, rest: rest)
-    }
-  }
-
   /// What the service erased.
   struct Erased: Decodable {
     var erased: UInt64?
@@ -85,7 +73,7 @@ struct ServiceClient {
   }
 
   /// Has everything deleted whose time is over.
-  func prune() throws(Failure) -> Pruned? { try ask("prune", seconds: 3600) }
+  func prune() throws(Failure) -> Keeper.Pruned? { try ask("prune", seconds: 3600) }
 
   /// Has something erased.
   func erase(_ subject: ErasureSubject, basis: ErasureBasis) throws(Failure) -> Erased? {

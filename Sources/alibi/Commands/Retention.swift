@@ -15,11 +15,6 @@ struct Retention: ParsableCommand {
       """)
 
   private struct Answer: Encodable {
-    struct Pruned: Encodable {
-      var epochs: Int
-      var seals: Int
-      var rest: Int
-    }
     var days: UInt64?
     var keptSince: String?
     var prunedTo: String?
@@ -27,7 +22,7 @@ struct Retention: ParsableCommand {
     var prunedEpochs: Int
     var nextEpoch: UInt64?
     var nextGoes: String?
-    var pruned: Pruned?
+    var pruned: Keeper.Pruned?
   }
 
   @OptionGroup var common: Common
@@ -53,7 +48,7 @@ struct Retention: ParsableCommand {
         Answer(
           days: days, keptSince: since?.description, prunedTo: over?.description, keptEpochs: kept.count,
           prunedEpochs: epochs.count - kept.count, nextEpoch: kept.first?.number, nextGoes: goes?.description,
-          pruned: pruned.map { Answer.Pruned(epochs: $0.epochs, seals: $0.seals, rest: $0.rest) }))
+          pruned: pruned))
     }
     var lines = [
       "kept       \(days.map { "\($0) days" } ?? "the log does not say how long yet")",
