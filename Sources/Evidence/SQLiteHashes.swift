@@ -1,6 +1,14 @@
 internal import GRDB
 internal import MerkleLog
 
+extension Hash {
+  /// The hashes of a column, one behind the other; what comes behind the last is none.
+  static func kept(_ blob: Blob?) -> [Hash] {
+    let bytes = blob?.bytes ?? []
+    return list(bytes[..<(bytes.count - bytes.count % 32)]) ?? []
+  }
+}
+
 /// The log's hashes in a column of the store, within a transaction.
 struct SQLiteHashes: HashStore {
   let db: Database

@@ -125,7 +125,7 @@ extension StoreReader {
       if number != Int64(at) { audit.flaws.append(Flaw("seal \(number)", "the seal before it is missing")) }
       var seal = SealAudit(sequence: UInt64(number), record: row.unsigned("record"), time: row.span)
       seal.isPruned = row["pruned"]
-      let leaves = Self.hashes((row["leaves"] as Blob?)?.bytes ?? [])
+      let leaves = Hash.kept(row["leaves"])
       seal.isGoing = !leaves.isEmpty && !seal.isPruned
       var hashes: [Hash] = []
       while let entry = waiting, (entry["seal"] as Int64) <= number {
@@ -155,16 +155,12 @@ extension StoreReader {
       return true
     }
 
-    private static func hashes(_ bytes: [UInt8]) -> [Hash] {
-      stride(from: 0, to: bytes.count - bytes.count % 32, by: 32).compactMap { Hash(bytes[$0..<($0 + 32)]) }
-    }
-
     /// What stayed, with what shows that it was there; without that it has no place.
     private func keep(_ kind: Int64, _ id: Int64, _ leaf: Hash, in seal: inout SealAudit) throws {
       let row = try Row.fetchOne(
         db.cachedStatement(sql: "SELECT place, size, siblings FROM remains WHERE kind = ? AND id = ?"),
         arguments: [kind, id])
-      let siblings = Self.hashes((row?["siblings"] as Blob?)?.bytes ?? [])
+      let siblings = Hash.kept(row?["siblings"])
       let word = EntryKind(rawValue: UInt8(truncatingIfNeeded: kind)).map { "\($0)" } ?? "access"
       seal.remains.append(
         Remainder(

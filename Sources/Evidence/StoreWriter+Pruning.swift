@@ -98,13 +98,13 @@ private struct Leaving {
   let number: Int64
   /// The events of it are after the first and up to the second.
   private let events: (after: Int64, to: Int64)
-  private let leaves: [UInt8]?
+  private let leaves: Blob?
 
   init(_ seal: Row, _ db: Database) throws {
     number = seal["id"]
     let before = try Int64.fetchOne(db, sql: "SELECT last_event FROM log_seals WHERE id = ?", arguments: [number - 1])
     events = (before ?? 0, seal["last_event"])
-    leaves = (seal["leaves"] as Blob?)?.bytes
+    leaves = seal["leaves"]
   }
 
   /// What is there of it, in the order of its leaves.
@@ -174,10 +174,8 @@ private struct Leaving {
   private func keepRemains(_ db: Database) throws {
     var tree = try Log(MemoryHashStore())
     var indexes: [Hash: Int] = [:]
-    let bytes = leaves ?? []
-    for start in stride(from: 0, to: bytes.count - bytes.count % 32, by: 32) {
-      guard let leaf = Hash(bytes[start..<(start + 32)]) else { continue }
-      indexes[leaf] = start / 32
+    for (index, leaf) in Hash.kept(leaves).enumerated() {
+      indexes[leaf] = index
       try tree.append(leaf: leaf)
     }
     let insert = try db.cachedStatement(
