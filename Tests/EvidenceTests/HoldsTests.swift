@@ -29,7 +29,7 @@ struct HoldsTests {
       findings.append(
         .access(
           Access(
-            session: Int64.random(in: 0...4, using: &random) as Int64? == 0 ? nil : 1 + from % 4,
+            session: Int.random(in: 0...4, using: &random) == 0 ? nil : 1 + from % 4,
             process: [nil, 1 + from % 12, 99].randomElement(using: &random) ?? nil, path: RawPath("/data/\(from % 50)"),
             name: nil,
             identity: FileIdentity(
