@@ -46,8 +46,8 @@ public struct EpochAccess: Sendable, Hashable {
   public var directories: Set<FileIdentity> = []
   /// The keys of the sessions that it counts for; empty where nobody can be named.
   public var sessions: [String] = []
-  /// The kind of hazard where it is one and no access.
-  public var hazard: String?
+  /// The kinds of hazard where it is one and no session's access.
+  public var hazards: [String] = []
   /// Whether it did, or could have written.
   public var writes = false
   /// Whether it executed.

@@ -21,6 +21,20 @@ extension Verdict {
     case rawDevice = "raw-device"
     /// A session held a descriptor that it had not opened, and may have used it without an event.
     case inherited
+    /// A process outside ran, or read, what a session had written.
+    case influenced
+    /// A process outside, which a session can ask to act for it, accessed something.
+    case contacted
+
+    /// The bit of an access that is such a hazard, and no session's access.
+    public var operation: Operations? {
+      switch self {
+      case .privilege, .rawDevice: nil
+      case .inherited: .inherited
+      case .influenced: .influenced
+      case .contacted: .contacted
+      }
+    }
   }
 
   /// Marks the hazards that are accepted, and says whether any other is left.

@@ -11,7 +11,7 @@ extension StoreReader {
 
   private static let isMapped = "a.operations & \(Operations.mapped.rawValue) <> 0"
   private static let isLeftOpen =
-    "a.operations & \(Operations.qualifiers.union(.open).rawValue) = \(Operations.open.rawValue)"
+    "a.operations & \(Operations.qualifiers.union(.deputies).union(.open).rawValue) = \(Operations.open.rawValue)"
   private static let isInheritedStill = """
     a.operations & \(Operations.qualifiers.union(.inherited).rawValue) = \(Operations.inherited.rawValue)
     """

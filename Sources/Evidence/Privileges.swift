@@ -77,9 +77,11 @@ extension StoreReader {
       db,
       sql: """
         SELECT EXISTS (SELECT 1 FROM accesses a JOIN files f ON f.id = a.file WHERE a.session = ? AND a.t0 <= ? \
-        AND a.operations & ? <> 0 AND f.file_system = ? AND f.inode = ? AND f.generation = ? AND f.subvolume = ?)
+        AND a.operations & ? = ? AND f.file_system = ? AND f.inode = ? AND f.generation = ? AND f.subvolume = ?)
         """,
-      arguments: [access.session, access.time.to.nanoseconds, Operations.open.rawValue] + access.identity.arguments)
+      arguments: [
+        access.session, access.time.to.nanoseconds, Operations.deputies.union(.open).rawValue, Operations.open.rawValue,
+      ] + access.identity.arguments)
       == true
   }
 }

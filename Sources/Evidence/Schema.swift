@@ -143,6 +143,7 @@ enum Schema {
     }
     registerKeeping(&migrator)
     registerAnchors(&migrator)
+    registerDeputies(&migrator)
     return migrator
   }
 }

@@ -39,6 +39,7 @@ extension StoreReader {
           || (isHeld && access.operations.heldAnswer(kind) != .didNot)
       }
       let isInherited = access.operations.contains(.inherited)
+      let hazards = access.operations.intersection(Operations.deputies.union(.inherited))
       guard isNow || isHeld, isInherited || does(.any) else { continue }
       if row.isFileErased {
         source.addGap(
@@ -49,7 +50,7 @@ extension StoreReader {
       if isInherited, try isOwn(access, db) { continue }
       let key = Taken(
         file: raw["file"], session: access.session, writes: does(.write), executes: does(.exec),
-        isInherited: isInherited, isDenied: access.result != 0)
+        hazards: hazards, isDenied: access.result != 0)
       // Not only of the first: a name that cannot be told is in doubt for as long as there are accesses.
       if access.path == nil { untold.append(access.time.intersection(source.time) ?? source.time) }
       guard taken.insert(key).inserted else { continue }
@@ -58,10 +59,9 @@ extension StoreReader {
       found.paths = try names.paths(of: access, &source)
       found.directories = names.directories(above: found.paths)
       found.sessions = sessions.keys(of: access.session)
-      if isInherited {
-        found.hazard = Verdict.AcceptableHazard.inherited.rawValue
-        source.hazards.insert(Verdict.AcceptableHazard.inherited.rawValue)
-      }
+      found.hazards = Verdict.AcceptableHazard.allCases.filter { $0.operation.map(hazards.contains) ?? false }
+        .map(\.rawValue)
+      source.hazards.formUnion(found.hazards)
       found.writes = key.writes
       found.executes = key.executes
       found.isDenied = key.isDenied
@@ -77,7 +77,7 @@ extension StoreReader {
     var session: Int64?
     var writes: Bool
     var executes: Bool
-    var isInherited: Bool
+    var hazards: Operations
     var isDenied: Bool
   }
 

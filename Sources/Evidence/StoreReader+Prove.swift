@@ -164,6 +164,11 @@ extension StoreReader {
           Verdict.Hazard(kind: "names", detail: "record \(row.id): \(doubt)", time: row.access.time))
         continue
       }
+      if !row.access.operations.isDisjoint(with: .deputies) {
+        guard row.access.session.map(inScope.contains) != false else { continue }
+        verdict.hazards += deputies(row)
+        continue
+      }
       guard let session = row.access.session else {
         verdict.unattributed.append(row)
         times.note(hit, question, isSure: false)
@@ -195,6 +200,22 @@ extension StoreReader {
         times.note(hit, question, isSure: hit.isSure)
         if answer == .did, hit.isSure { verdict.accesses.append(row) } else { verdict.possible.append(row) }
       }
+    }
+  }
+
+  /// An access by a process outside that works for a session, or for one of several.
+  private static func deputies(_ row: AccessRow) -> [Verdict.Hazard] {
+    [
+      (
+        Verdict.AcceptableHazard.influenced,
+        "a process that ran, or read, what \(row.session.map { "session \($0)" } ?? "sessions") had written"
+      ),
+      (.contacted, "a process that \(row.session.map { "session \($0)" } ?? "a session") can ask to act for it"),
+    ].compactMap { kind, who in
+      guard let bit = kind.operation, row.access.operations.contains(bit) else { return nil }
+      return Verdict.Hazard(
+        kind: kind.rawValue, detail: "record \(row.id): accessed by \(who)",
+        time: Interval(from: row.access.time.from, to: max(row.access.time.to, row.heldUntil ?? row.access.time.to)))
     }
   }
 

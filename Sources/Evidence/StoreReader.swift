@@ -222,14 +222,14 @@ extension StoreReader {
     try read { db in
       try Int.fetchOne(
         db, sql: "SELECT count(*) FROM accesses WHERE session = ? AND operations & ? = 0",
-        arguments: [session, Operations.inherited.rawValue]) ?? 0
+        arguments: [session, Operations.deputies.union(.inherited).rawValue]) ?? 0
     }
   }
 
-  /// Accesses, oldest first.
+  /// Accesses by sessions, oldest first. Not those by deputies: they are for the questions about their targets.
   public func accesses(_ filter: Filter) throws(StoreError) -> [AccessRow] {
     try read { db in
-      var conditions = "1"
+      var conditions = "a.operations & \(Operations.deputies.rawValue) = 0"
       var arguments: StatementArguments = []
       filter.restrictSessions(&conditions, &arguments)
       if let time = filter.time {

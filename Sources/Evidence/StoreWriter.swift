@@ -278,6 +278,10 @@ public final class StoreWriter: Sendable {
         ])
     case .privileged(let session, let since, let reason):
       try write(privileged: session, since: since, reason, db)
+    case .written(let file, let session): try write(written: file, by: session, db)
+    case .unwritten(let file): try forget(written: file, db)
+    case .deputy(let key, let deputy): try write(deputy, of: key, db)
+    case .deputyEnded(let key): try forget(deputy: key, db)
     case .incident(let incident):
       try db.execute(
         sql: "INSERT INTO incidents (time, kind, detail) VALUES (?, ?, ?)",
@@ -349,7 +353,8 @@ public final class StoreWriter: Sendable {
       """
     try change(
       .accessClosed, to: time.nanoseconds, where: condition,
-      [session, Operations.qualifiers.union(.open).rawValue, Operations.open.rawValue] + identity.arguments, db)
+      [session, Operations.qualifiers.union(.deputies).union(.open).rawValue, Operations.open.rawValue]
+        + identity.arguments, db)
   }
 
   /// The number of a file under a name, new or not.

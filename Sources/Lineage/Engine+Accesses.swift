@@ -9,9 +9,12 @@ struct EpisodeKey: Hashable {
   var session: Int64?
   var identity: FileIdentity
   var path: RawPath?
+  /// Bits of `Operations.deputies`: a deputy's doing is never its session's.
+  var channels: Operations = []
 
   /// An order of keys that the times do not tell apart.
   func precedes(_ other: EpisodeKey) -> Bool {
+    if channels != other.channels { return channels.rawValue < other.channels.rawValue }
     if identity != other.identity { return identity.description < other.identity.description }
     return (path?.bytes ?? []).lexicographicallyPrecedes(other.path?.bytes ?? [])
   }
@@ -32,6 +35,18 @@ struct Owner {
   var session: Int64
   var record: Int64?
   var attribution: Attribution
+}
+
+/// Whose an event may be.
+struct Claim {
+  var owners: [Owner] = []
+  /// Whether nobody can be named for it.
+  var isUnattributed = false
+  /// What makes a process outside, whose it may be, work for a session.
+  var deputy: Deputy?
+
+  /// Whether it is nobody's whose accesses are kept.
+  var isNobodys: Bool { owners.isEmpty && !isUnattributed && deputy == nil }
 }
 
 // Third pass: the accesses.
@@ -66,8 +81,9 @@ extension Engine {
     // Listing and naming directories is metadata (HAZARDS A18); their names were learned before.
     if mask.contains(.onDirectory) { return }
     if mask.contains(.open), mask.isDisjoint(with: [.modify, .create]) { interpret(record, bytes, &oracle) }
-    let (owners, isUnattributed) = owners(of: record.pid)
-    if owners.isEmpty, !isUnattributed { return bystander(record, bytes, &oracle) }
+    let claim = claim(of: record.pid)
+    if claim.owners.isEmpty, !claim.isUnattributed { bystander(record, bytes, &oracle) }
+    if claim.isNobodys { return }
     guard let target = record.target.flatMap({ identity($0, in: bytes) }) else {
       // Of which file cannot be told, so it may be any.
       findings.append(
@@ -126,10 +142,14 @@ extension Engine {
   // MARK: - Who
 
   /// The sessions that an event of `pid` within the batch may belong to, and whether it may be somebody else's.
-  private mutating func owners(of pid: Int32) -> (owners: [Owner], mayBeUnknown: Bool) {
+  private mutating func claim(of pid: Int32) -> Claim {
     if processes[pid]?.session != nil { openRecord(pid) }
     let lives = processes.lives(pid)
-    guard !lives.isEmpty else { return ([], true) }
+    var claim = Claim()
+    guard !lives.isEmpty else {
+      claim.isUnattributed = true
+      return claim
+    }
     var owners: [Owner] = []
     var outside = false
     var unknown = false
@@ -144,6 +164,7 @@ extension Engine {
     }
     for life in lives {
       add(life.session, life, current: true)
+      claim.deputy = claim.deputy.joined(with: deputy(of: life))
       for former in life.formerSessions where former.until >= batch.lower {
         add(former.session, life, current: false)
       }
@@ -151,7 +172,9 @@ extension Engine {
     if owners.count > 1 || outside || unknown {
       for index in owners.indices { owners[index].attribution = .ambiguous }
     }
-    return (owners, unknown && owners.isEmpty)
+    claim.owners = owners
+    claim.isUnattributed = unknown && owners.isEmpty
+    return claim
   }
 
   // MARK: - Episodes
@@ -160,22 +183,30 @@ extension Engine {
     _ pid: Int32, _ identity: FileIdentity, places: [RawPath], name: [UInt8], operations: Operations,
     time: UInt64? = nil
   ) {
-    let (owners, isUnattributed) = owners(of: pid)
-    if !owners.isEmpty || isUnattributed { touch(identity) }
+    let claim = claim(of: pid)
+    if claim.isNobodys { return }
+    touch(identity)
     // Where two lives of the pid overlap the batch, the earlier one bounds the time.
     let key = processes.lives(pid).first?.key ?? ProcessKey(pid: pid, startedAt: 0, provenance: .unknown)
     // Several paths within one batch: it counts under each.
     for place in places.isEmpty ? [nil] : places.map(Optional.some) {
-      for owner in owners {
+      for owner in claim.owners {
         note(
           EpisodeKey(
             pid: pid, startedAt: key.startedAt, session: owner.session, identity: identity, path: place),
           name, operations, owner.record, places.count > 1 ? .ambiguous : owner.attribution, time)
       }
-      if isUnattributed {
+      if claim.isUnattributed {
         note(
           EpisodeKey(pid: pid, startedAt: key.startedAt, session: nil, identity: identity, path: place), name,
           operations, nil, .unattributed, time)
+      }
+      if let deputy = claim.deputy {
+        note(
+          EpisodeKey(
+            pid: pid, startedAt: key.startedAt, session: deputy.session, identity: identity, path: place,
+            channels: deputy.channels),
+          name, operations, nil, deputy.session == nil ? .unattributed : .observed, time)
       }
     }
   }
@@ -200,7 +231,8 @@ extension Engine {
       }
       let access = Access(
         session: key.session, process: record, path: key.path, name: name.isEmpty ? nil : RawPath(name),
-        identity: key.identity, operations: operations, result: 0, time: time, count: 1, attribution: attribution)
+        identity: key.identity, operations: operations.union(key.channels), result: 0, time: time, count: 1,
+        attribution: attribution)
       if let path = key.path { openPaths[ProcessFile(pid: key.pid, identity: key.identity)] = path }
       episodes[key] = Episode(
         access: access, since: since, began: batch.upper, last: batch.upper,

@@ -18,6 +18,9 @@ extension Engine {
     var operations: Operations = [.read, .mapped]
     if mapping.isExecutable { operations.insert(.exec) }
     if mapping.isShared { operations.insert(mapping.isWritable ? .mapWritable : .mapShared) }
+    if operations.contains(.mapWritable), let session = processes[pid]?.session ?? processes[pid]?.deputy?.session {
+      _ = noteWritten(identity, by: session)
+    }
     if isRawDevice(identity, at: RawPath(path), &oracle) { operations.insert(.rawDevice) }
     let place = openPaths[ProcessFile(pid: pid, identity: identity)] ?? RawPath(path)
     enter(
@@ -68,7 +71,7 @@ extension Engine {
   /// A close that belongs to no open of its own episode ends what the session had been holding; or it shows what the
   /// session held without having opened it.
   mutating func noteClose(_ key: EpisodeKey, _ name: [UInt8], _ operations: Operations, _ record: Int64?) {
-    guard let session = key.session else { return }
+    guard let session = key.session, key.channels.isEmpty else { return }
     let file = SessionFile(session: session, identity: key.identity)
     if leftOpen.remove(file) != nil {
       findings.append(.closed(session: session, key.identity, wall(batch.upper)))

@@ -47,14 +47,14 @@ extension Engine {
   private func isLeftOpen(_ file: SessionFile) -> Bool {
     leftOpen.contains(file)
       || episodes.contains {
-        $0.key.session == file.session && $0.key.identity == file.identity && $0.value.access.operations.isLeftOpen
+        $0.key.isOf(file) && $0.value.access.operations.isLeftOpen
       }
   }
 
   /// Whether somebody of the session opened the file in what is not written yet.
   func hasOpened(_ file: SessionFile) -> Bool {
     episodes.contains {
-      $0.key.session == file.session && $0.key.identity == file.identity && $0.value.access.operations.contains(.open)
+      $0.key.isOf(file) && $0.value.access.operations.contains(.open)
     }
   }
 
@@ -76,11 +76,23 @@ extension Engine {
   /// Whether a file is the node of a block device or of memory. One that is gone before it is looked at may be.
   mutating func isRawDevice(_ file: FileIdentity, at path: RawPath?, _ oracle: inout some Oracle) -> Bool {
     guard fileSystems.ofNodes.contains(file.fileSystem) else { return false }
-    if let known = rawDevices[file] { return known }
-    guard let path, case .node(let isRaw?) = oracle.answer(.node(path: path.bytes)) else { return true }
-    if rawDevices.count >= 4096 { rawDevices.removeAll() }
-    rawDevices[file] = isRaw
-    return isRaw
+    return node(file, at: path, &oracle).map { $0 == .raw } ?? true
+  }
+
+  /// What a node on a file system of device nodes is; nil for one that is gone before it is looked at.
+  mutating func node(_ file: FileIdentity, at path: RawPath?, _ oracle: inout some Oracle) -> NodeKind? {
+    if let known = nodes[file] { return known }
+    guard let path, case .node(let kind?) = oracle.answer(.node(path: path.bytes)) else { return nil }
+    if nodes.count >= 4096 { nodes.removeAll() }
+    nodes[file] = kind
+    return kind
+  }
+}
+
+extension EpisodeKey {
+  /// Whether it tells of the session's own accesses of the file.
+  func isOf(_ file: SessionFile) -> Bool {
+    session == file.session && identity == file.identity && channels.isEmpty
   }
 }
 

@@ -75,6 +75,10 @@ extension Engine {
     life.session = pulse.nurseries.contains(parent) ? Self.canarySession : origin.session
     life.certainty = origin.certainty
     life.privilege = origin.privilege
+    life.deputy = origin.deputy
+    life.isKernel = origin.isKernel
+    life.isPlainReader = origin.isPlainReader
+    life.carried = origin.carried
     life.executable = origin.executable
     life.isInterpreter = origin.isInterpreter
     life.agent = nil
@@ -95,6 +99,7 @@ extension Engine {
       life.note(witness)
       // It was born with the rights of who called.
       if witness == .perf, let other { life.privilege = other.privilege }
+      life.deputy = life.deputy.joined(with: other?.deputy)
       guard life.parent != parent, let other else {
         // The parent the first witness named may have been unknown; this one is known.
         return
@@ -177,6 +182,7 @@ extension Engine {
     leaveSpace(pid, at: time)
     if let record = life.record { findings.append(.processEnded(record, wall(time))) }
     if let session = life.session { leave(session, at: time) }
+    endDeputy(life)
   }
 
   // MARK: - Exec
@@ -209,6 +215,10 @@ extension Engine {
       life.record = nil
       life.epochStarted = time
       life.undecidedSince = nil
+      life.isPlainReader = false
+      life.carried = nil
+      // The kernel starts programs of ours, too.
+      life.isKernel = false
     }
     if before?.died != nil, let session = before?.session {
       // The leader's exit was counted as the end; another thread has executed and lives on as the process.
@@ -256,6 +266,7 @@ extension Engine {
     _ = processes.update(pid) { life in
       life.executable = executable?.path ?? RawPath(main?.copied ?? [])
       life.isInterpreter = isInterpreter
+      life.isPlainReader = rules.isPlainReader(life.executable)
       life.agent = match?.agent
       if match == nil { life.isAgentOnly = false }
     }

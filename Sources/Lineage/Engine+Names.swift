@@ -109,6 +109,7 @@ extension Engine {
     for entry in nameEvents.entries { settle(entry, flush: flush, &oracle) }
     for replaced in replacedFiles { settle(replaced, &oracle) }
     for file in nameEvents.died { newborns.update(file) { $0.isDead = true } }
+    forgetWritten()
     let all = waiting + unplaced
     unplaced.removeAll(keepingCapacity: true)
     for ending in all { retry(ending, flush: flush, &oracle) }

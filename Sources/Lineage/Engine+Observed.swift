@@ -56,6 +56,9 @@ extension Engine {
       ?? (process.script.isEmpty
         ? nil : rules.agent(interpreter: life.executable, opening: RawPath(process.script)))
     life.isInterpreter = rules.isInterpreter(life.executable)
+    life.isPlainReader = rules.isPlainReader(life.executable)
+    life.isKernel = process.executable.isEmpty && [process.pid, process.parent].contains(Self.kernelParent)
+    life.deputy = formerDeputy(process).joined(with: processes[process.parent]?.deputy)
     life.agent = match?.agent
     if let survivor = survivors[process.pid],
       survivor.key.startedAt.apart(from: process.startedAt) < Self.startTolerance

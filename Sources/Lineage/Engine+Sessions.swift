@@ -204,7 +204,7 @@ extension Engine {
   }
 
   /// How long a process lives before it has a record for that alone, in nanoseconds.
-  private static let survivalTime: UInt64 = 200_000_000
+  static let survivalTime: UInt64 = 200_000_000
 
   /// The record of the program a process runs, where it has one.
   func record(_ life: Life) -> ProcessRecord? {

@@ -5,7 +5,7 @@ public import Rules
 // What the attribution knows between two batches, for the recorder that continues after this one has died.
 extension Engine {
   /// Bumped with every change of what is written: another version's snapshot is not read.
-  private static let snapshotVersion: UInt32 = 2
+  private static let snapshotVersion: UInt32 = 3
 
   /// The state between two batches, as bytes.
   public func snapshot() -> [UInt8] {
@@ -133,10 +133,16 @@ extension Engine {
     try archive.set(&leftOpen, .blank) { (archive, file) throws(JournalError) in try archive(&file) }
     try archive.set(&opened, .blank) { (archive, file) throws(JournalError) in try archive(&file) }
     try archive.list(&looks)
-    try archive.table(&rawDevices, .blank, false) { (archive, node, isRaw) throws(JournalError) in
+    try archive.table(&nodes, .blank, .other) { (archive, node, kind) throws(JournalError) in
       try archive(&node)
-      try archive(&isRaw)
+      try archive(&kind)
     }
+    // What sessions wrote is in the store: it may be much.
+    try archive.table(&unrecordedDeputies, 0, 0) { (archive, pid, since) throws(JournalError) in
+      try archive(&pid)
+      try archive(&since)
+    }
+    try archive.set(&recordedDeputies, 0) { (archive, pid) throws(JournalError) in try archive(&pid) }
   }
 
   private mutating func exchangeNames(_ archive: inout Archive) throws(JournalError) {
@@ -191,6 +197,10 @@ extension Life: Archived {
     }
     try archive(&certainty)
     try archive(&isUnknown)
+    try archive.optional(&deputy)
+    try archive(&isKernel)
+    try archive(&isPlainReader)
+    try archive.optional(&carried)
     try archive(&executable)
     try archive(&isInterpreter)
     try archive.optional(&agent)
@@ -241,6 +251,16 @@ extension EpisodeKey: Archived {
     try archive.optional(&session)
     try archive(&identity)
     try archive.optional(&path)
+    try archive(&channels)
+  }
+}
+
+extension Deputy: Archived {
+  static var blank: Deputy { Deputy(session: nil, channels: []) }
+
+  mutating func exchange(_ archive: inout Archive) throws(JournalError) {
+    try archive.optional(&session)
+    try archive(&channels)
   }
 }
 

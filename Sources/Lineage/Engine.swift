@@ -66,8 +66,16 @@ public struct Engine {
   static let mostOpened = 2000
   /// Looks at what processes held when their sessions began, until what they had opened themselves by then is known.
   var looks: [DescriptorLook] = []
-  /// Which device nodes are block devices, or memory.
-  var rawDevices: [FileIdentity: Bool] = [:]
+  /// What device nodes are.
+  var nodes: [FileIdentity: NodeKind] = [:]
+  /// What sessions, and who works for them, wrote.
+  var written = WrittenFiles()
+  /// Deputies that have not lived long enough to be worth a record, with the time at which they became such.
+  var unrecordedDeputies: [Int32: UInt64] = [:]
+  /// Deputies that the store knows.
+  var recordedDeputies: Set<Int32> = []
+  /// Deputies of an earlier run of the service, by pid.
+  var formerDeputies: [Int32: FormerDeputy] = [:]
   var nextSession: Int64
   var nextProcess: Int64
   /// Processes of sessions of an earlier run of the service in this boot, by pid.
@@ -243,6 +251,7 @@ public struct Engine {
     nameExecutables(&oracle)
     replayLineage(source, &oracle)
     settlePrivileges()
+    try settleDeputies(source, &oracle)
     try source.forEach { (entry, position) throws(JournalError) in
       switch entry.kind {
       case .fanotify: attribute(entry.payload, &oracle)
@@ -258,6 +267,7 @@ public struct Engine {
     checkHalfSeen()
     settleLooks(all: flush)
     recordSurvivors()
+    recordDeputies()
     checkClock()
     takePulse()
     if directories.isCut {

@@ -3,7 +3,7 @@ internal import Journal
 /// The file systems and how they are watched, by device number, which is how a mapping names them.
 struct FileSystemTable {
   private var byDevice: [UInt64: FileSystemEntry] = [:]
-  /// `f_fsid` of those that hold device nodes.
+  /// `f_fsid` of those that hold device nodes, terminals among them.
   private(set) var ofNodes: Set<UInt64> = []
 
   subscript(device: UInt64) -> FileSystemEntry? { byDevice[device] }
@@ -17,7 +17,9 @@ struct FileSystemTable {
   }
 
   private mutating func findNodes() {
-    ofNodes = Set(byDevice.values.filter { $0.type.elementsEqual("devtmpfs".utf8) }.map(\.fileSystem))
+    ofNodes = Set(
+      byDevice.values.filter { $0.type.elementsEqual("devtmpfs".utf8) || $0.type.elementsEqual("devpts".utf8) }.map(
+        \.fileSystem))
   }
 
   /// `f_fsid` of a watched file system.

@@ -35,6 +35,15 @@ struct Life {
   /// Nobody knows where it came from: what it does cannot be anybody's.
   var isUnknown = false
 
+  /// Outside every session: what makes it work for one.
+  var deputy: Deputy?
+  /// Whether it is the kernel's own thread.
+  var isKernel = false
+  /// Whether its program only passes on what it reads, and never acts on it.
+  var isPlainReader = false
+  /// What such a program has read: whose work it is what it writes, until it executes something else.
+  var carried: Deputy?
+
   var executable = RawPath([])
   /// Whether that is an interpreter, or the loader: its program is the file it opens.
   var isInterpreter = false

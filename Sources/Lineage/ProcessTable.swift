@@ -64,6 +64,32 @@ struct ProcessTable {
     return result
   }
 
+  /// Makes every life that the pid had within the batch, and that is in no session, a deputy; whether that is new.
+  ///
+  /// - Parameter lower: where it has only read something: a program that only passes that on, and that the process ran
+  ///   already then, just carries it.
+  mutating func makeDeputy(_ pid: Int32, _ deputy: Deputy, byReadingSince lower: UInt64? = nil) -> Bool {
+    var isNew = false
+    func change(_ life: inout Life) {
+      guard life.session == nil else { return }
+      let isCarried = lower.map { life.isPlainReader && life.epochStarted < $0 } ?? false
+      let place = isCarried ? \Life.carried : \Life.deputy
+      guard life[keyPath: place].joined(with: deputy) != life[keyPath: place] else { return }
+      life[keyPath: place] = life[keyPath: place].joined(with: deputy)
+      isNew = true
+    }
+    if var life = current[pid] {
+      change(&life)
+      current[pid] = life
+    }
+    if var lives = former[pid] {
+      for index in lives.indices { change(&lives[index]) }
+      former[pid] = lives
+    }
+    if isNew { judge(pid) }
+    return isNew
+  }
+
   private mutating func judge(_ pid: Int32) {
     guard pid >= 0, pid <= Self.highestPid else { return }
     if Int(pid) >= standings.count {
@@ -76,7 +102,8 @@ struct ProcessTable {
   private func verdict(_ pid: Int32) -> Standing {
     func plain(_ life: Life) -> Bool {
       life.session == nil && life.formerSessions.isEmpty && !life.isUnknown && life.agent == nil
-        && !life.isInterpreter && life.undecidedSince == nil
+        && !life.isInterpreter && life.undecidedSince == nil && life.deputy == nil && life.carried == nil
+        && !life.isKernel
     }
     if let life = current[pid], !plain(life) { return .special }
     if let lives = former[pid], !lives.allSatisfy(plain) { return .special }

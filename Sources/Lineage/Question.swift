@@ -17,6 +17,16 @@ public enum Question: Hashable, Sendable {
   case descriptors(pid: Int32)
 }
 
+/// What a device node is, as far as that matters.
+public enum NodeKind: UInt8, Sendable {
+  /// Nothing that gives anybody's files.
+  case other = 1
+  /// A block device or the machine's memory.
+  case raw = 2
+  /// /dev/fuse, from which a process reads what a file system in user space is asked for.
+  case fileSystemRequests = 3
+}
+
 /// A file, or a block device, that a process holds open.
 public struct HeldFile: Hashable, Sendable {
   /// Which file.
@@ -44,8 +54,8 @@ public enum Answer: Hashable, Sendable {
   case environment([[UInt8]])
   /// The rights; untold where the process is gone.
   case privilege(Privilege)
-  /// Whether it is a block device or memory; nil where it is gone.
-  case node(Bool?)
+  /// What it is; nil where it is gone.
+  case node(NodeKind?)
   /// The files, once for each descriptor, and CLOCK_MONOTONIC after the look.
   case descriptors(UInt64, [HeldFile])
 }
@@ -142,9 +152,9 @@ extension Answer {
     case .privilege(let privilege):
       writer.write(UInt8(4))
       writer.write(privilege.rawValue)
-    case .node(let isRaw):
+    case .node(let kind):
       writer.write(UInt8(5))
-      writer.write(UInt8(isRaw.map { $0 ? 2 : 1 } ?? 0))
+      writer.write(kind?.rawValue ?? 0)
     case .descriptors(let time, let files):
       writer.write(UInt8(6))
       writer.write(time)
@@ -181,7 +191,8 @@ extension Answer {
       self = .privilege(privilege)
     case 5:
       let kind = try reader.integer(UInt8.self)
-      self = .node(kind == 0 ? nil : kind == 2)
+      guard kind == 0 || NodeKind(rawValue: kind) != nil else { throw .truncated(offset: at) }
+      self = .node(NodeKind(rawValue: kind))
     case 6:
       let time = try reader.integer(UInt64.self)
       var files: [HeldFile] = []

@@ -69,7 +69,7 @@ public struct AlibiService: Service {
     }
     let rules: RulesWatch
     do {
-      rules = try RulesWatch(directory: settings.rulesDirectory + "/agents", logger: logger)
+      rules = try RulesWatch(directory: settings.rulesDirectory, logger: logger)
     } catch {
       throw StartFailure(
         description: "\(error)", hint: "mend the file, or name another directory with --rules", exitStatus: 78)

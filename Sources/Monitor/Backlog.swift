@@ -65,6 +65,8 @@ struct Backlog {
       case .incident(let incident): incident.time < whole.from || incident.time > whole.to
       // An end that is not told would hold a file for ever, which is safe, and wrong.
       case .fileSystem, .seal, .released, .closed, .mounts, .privileged: true
+      // Whoever reads it later works for the session all the same.
+      case .written, .unwritten, .deputy, .deputyEnded: true
       }
     }
   }

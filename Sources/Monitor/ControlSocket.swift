@@ -42,7 +42,7 @@ final class ControlSocket: Sendable {
     guard let poller = try? Poller() else { return }
     try? poller.add(listener.raw, tag: 1)
     try? poller.add(stopping.descriptor.raw, tag: 2)
-    if let raw = rules.descriptor { try? poller.add(raw, tag: 3) }
+    for raw in rules.descriptors { try? poller.add(raw, tag: 3) }
     try? poller.add(life.raw, tag: 4)
     while true {
       let ready = (try? poller.wait(milliseconds: -1)) ?? []

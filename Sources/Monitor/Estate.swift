@@ -56,12 +56,17 @@ final class Estate: Sendable {
     let watchedBefore = inherited.watchedBefore.map { last in
       Clock.monotonic.now &- UInt64(max(0, Int64(Clock.wall.now) - last.nanoseconds))
     }
-    return Start(
-      writer: writer,
-      engine: Engine(
-        rules: rules, firstSession: inherited.firstSession, firstProcess: inherited.firstProcess,
-        survivors: inherited.survivors, watchedBefore: watchedBefore),
-      at: 0, committedTo: started)
+    var engine = Engine(
+      rules: rules, firstSession: inherited.firstSession, firstProcess: inherited.firstProcess,
+      survivors: inherited.survivors, watchedBefore: watchedBefore)
+    try remember(writer, bootID, &engine)
+    return Start(writer: writer, engine: engine, at: 0, committedTo: started)
+  }
+
+  private func remember(_ writer: StoreWriter, _ bootID: String, _ engine: inout Engine) throws(StoreError) {
+    engine.remember(
+      written: try writer.writtenFiles(),
+      deputies: try writer.deputies(bootID: bootID).map { FormerDeputy(key: $0.key, deputy: $0.deputy) })
   }
 
   private func resume(
@@ -80,8 +85,9 @@ final class Estate: Sendable {
     let usable = snapshots.snapshots().filter { $0.offset >= journal.tail }
     guard
       let snapshot = usable.first(where: { $0.offset == committed }) ?? usable.first(where: { $0.givenUpSince != 0 }),
-      let engine = try? Engine(snapshot: snapshot.bytes, rules: rules)
+      var engine = try? Engine(snapshot: snapshot.bytes, rules: rules)
     else { return nil }
+    try remember(writer, progress.bootID, &engine)
     return Start(
       writer: writer, engine: engine, at: snapshot.offset, isResumed: true,
       committedTo: progress.coveredTo ?? progress.started,

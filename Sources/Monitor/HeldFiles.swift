@@ -45,6 +45,12 @@ enum HeldFiles {
       fileSystem: fileSystem, inode: decoded.inode, generation: decoded.generation, subvolume: decoded.subvolume)
   }
 
+  /// What a node is; /dev/fuse is the character device 10:229.
+  static func kind(of status: FileStatus, _ path: [UInt8]) -> NodeKind {
+    if isRaw(status, path) { return .raw }
+    return status.isCharacterDevice && status.node == 10 << 32 | 229 ? .fileSystemRequests : .other
+  }
+
   /// Whether a node gives content of file systems, or of memory, past them: block devices, and the character devices
   /// mem, kmem and port (major 1), SCSI generic (21), raw (162), and the generic ones of NVMe and bsg, whose numbers
   /// are given out as they come.

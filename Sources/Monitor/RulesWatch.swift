@@ -3,10 +3,10 @@ internal import Logging
 internal import Rules
 internal import Synchronization
 
-/// The agents' rules, read again when their files change. Malformed files change nothing but the status.
+/// The rules by which sessions are told, read again when their files change. Malformed files change nothing but the status.
 final class RulesWatch: Sendable {
   private let directory: String
-  private let watch: DirectoryWatch?
+  private let watches: [DirectoryWatch]
   private let logger: Logger
   private let state: Mutex<State>
 
@@ -21,23 +21,23 @@ final class RulesWatch: Sendable {
   init(directory: String, logger: Logger) throws(RuleError) {
     self.directory = directory
     self.logger = logger
-    let rules = try AgentRules.load(directory: directory)
+    let rules = try AgentRules.load(rules: directory)
     first = rules
-    watch = try? DirectoryWatch(directory)
+    watches = AgentRules.directories(of: directory).compactMap { try? DirectoryWatch($0) }
     state = Mutex(State(digest: rules.digest, problem: nil))
   }
 
-  /// Readable when a file of the directory changed.
-  var descriptor: Int32? { watch?.descriptor.raw }
+  /// Readable when a file of the rules changed.
+  var descriptors: [Int32] { watches.map { $0.descriptor.raw } }
 
   /// Why the files as they are now are not in force; nil where they are.
   var problem: String? { state.withLock { $0.problem } }
 
   /// Reads the files again; nil where they are the same, or malformed.
   func reload() -> AgentRules? {
-    watch?.drain()
+    for watch in watches { watch.drain() }
     do {
-      let rules = try AgentRules.load(directory: directory)
+      let rules = try AgentRules.load(rules: directory)
       return state.withLock { state in
         state.problem = nil
         guard rules.digest != state.digest else { return nil }

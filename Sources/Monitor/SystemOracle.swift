@@ -20,7 +20,7 @@ struct SystemOracle: Oracle {
       case .facts(let pid): .facts(facts(of: pid))
       case .environment(let pid): .environment(environment(of: pid))
       case .privilege(let pid): .privilege(ProcessRights.of(pid))
-      case .node(let path): .node((try? FileStatus(path: path)).map { HeldFiles.isRaw($0, path) })
+      case .node(let path): .node((try? FileStatus(path: path)).map { HeldFiles.kind(of: $0, path) })
       case .descriptors(let pid): HeldFiles.answer(pid)
       }
     keep?(Exchange(question: question, answer: answer))

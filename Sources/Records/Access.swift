@@ -134,6 +134,14 @@ public enum Finding: Hashable, Sendable {
   case gap(Gap)
   /// A session had, or may have had, root's rights from a time on, and why that is said.
   case privileged(session: Int64, Timestamp, String)
+  /// A file's content, or its name, may be a session's work: of this session, or nil for of several.
+  case written(FileIdentity, by: Int64?)
+  /// A file that was written so has lost its only name.
+  case unwritten(FileIdentity)
+  /// A process outside every session began to work for one, or for more than were known.
+  case deputy(ProcessKey, Deputy)
+  /// It has exited.
+  case deputyEnded(ProcessKey)
   /// An incident.
   case incident(Incident)
   /// A time is sealed.

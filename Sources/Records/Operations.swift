@@ -44,6 +44,16 @@ public struct Operations: OptionSet, Hashable, Sendable {
   /// The file is a block device or the machine's memory: whatever was done reached other files' content.
   public static let rawDevice = Operations(rawValue: 1 << 16)
 
+  /// Done by a process outside every session that works with what a session made: it ran, or read, a file that a
+  /// session wrote, or one that another such process wrote.
+  public static let influenced = Operations(rawValue: 1 << 17)
+  /// Done by a process outside every session that a session can ask to act for it: a server of a file system, the
+  /// kernel itself.
+  public static let contacted = Operations(rawValue: 1 << 18)
+
+  /// The bits that say that a deputy did it (`DESIGN.md` §4): by themselves no access.
+  public static let deputies: Operations = [.influenced, .contacted]
+
   /// The bits that only qualify others.
   public static let qualifiers: Operations = [.closedWritable, .closedUnwritten]
 
@@ -52,7 +62,7 @@ public struct Operations: OptionSet, Hashable, Sendable {
     (.open, "open"), (.read, "read"), (.write, "write"), (.create, "create"), (.delete, "delete"),
     (.renameFrom, "rename-from"), (.renameTo, "rename-to"), (.link, "link"), (.attribute, "attribute"),
     (.exec, "exec"), (.mapWritable, "map-writable"), (.mapped, "map"), (.mapShared, "map-shared"),
-    (.inherited, "inherited"), (.rawDevice, "raw-device"),
+    (.inherited, "inherited"), (.rawDevice, "raw-device"), (.influenced, "influenced"), (.contacted, "contacted"),
   ]
 
   /// The names of the operations in the set.
@@ -81,7 +91,17 @@ public struct Operations: OptionSet, Hashable, Sendable {
   }
 
   /// Whether a descriptor was opened of which no close was seen.
-  public var isLeftOpen: Bool { contains(.open) && isDisjoint(with: Self.qualifiers) }
+  ///
+  /// Not a deputy's: it is in no session that could hold it, and what it reads through a descriptor, or maps, is told.
+  public var isLeftOpen: Bool { contains(.open) && isDisjoint(with: Self.qualifiers.union(Self.deputies)) }
+
+  /// Whether anything was done at all.
+  public var isAccess: Bool {
+    !isSubset(of: Self.qualifiers.union(Self.deputies).union([.inherited, .rawDevice]))
+  }
+
+  /// Whether content may have been put into the file, or the file under a name.
+  public var mayPlace: Bool { !isDisjoint(with: [.write, .create, .renameTo, .link, .mapWritable, .closedWritable]) }
 
   /// Whether a descriptor from outside was held of which no close was seen.
   public var isInheritedStill: Bool { contains(.inherited) && isDisjoint(with: Self.qualifiers) }
@@ -92,7 +112,7 @@ public struct Operations: OptionSet, Hashable, Sendable {
   /// mapped write out only where nothing was mapped shared.
   public func answer(_ kind: Kind) -> Answer {
     switch kind {
-    case .any: return subtracting(Self.qualifiers.union([.inherited, .rawDevice])).isEmpty ? .didNot : .did
+    case .any: return isAccess ? .did : .didNot
     case .read:
       if contains(.read) || contains(.exec) { return .did }
       return contains(.open) || !isDisjoint(with: [.mapped, .mapShared, .mapWritable]) ? .couldHave : .didNot

@@ -13,9 +13,11 @@ public struct AgentRules: Sendable {
 
   /// The last components of all executables and scripts, each once.
   private let agentNames: [NamePattern]
+  /// Programs that pass on what they read and never act on it.
+  private let plainReaders: Set<RawPath>
 
-  /// Compiles rule files, given in any order.
-  public init(documents: [RuleDocument]) throws(RuleError) {
+  /// Compiles rule files, given in any order: those of agents, and those that name plain readers.
+  public init(documents: [RuleDocument], readers: [RuleDocument] = []) throws(RuleError) {
     let sorted = documents.sorted(by: RuleDocument.precedes)
     var agents: [AgentRule] = []
     var places: [String: String] = [:]
@@ -30,7 +32,10 @@ public struct AgentRules: Sendable {
     }
     agents.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     self.agents = agents
-    digest = RuleDocument.digest(of: sorted)
+    var plainReaders: Set<RawPath> = []
+    for document in readers { plainReaders.formUnion(try RuleReader(document).plainReaders()) }
+    self.plainReaders = plainReaders
+    digest = RuleDocument.digest(of: sorted + readers.sorted(by: RuleDocument.precedes))
 
     var names: [NamePattern] = []
     for agent in agents {
@@ -102,6 +107,10 @@ public struct AgentRules: Sendable {
     }
     return nil
   }
+
+  /// Whether a program only passes on what it reads: outside every session, to read what one wrote does not make it
+  /// work for that session.
+  public func isPlainReader(_ executable: RawPath) -> Bool { plainReaders.contains(executable) }
 
   // MARK: The agent's own files
 

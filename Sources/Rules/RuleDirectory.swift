@@ -1,18 +1,29 @@
 import Glibc
 
 extension AgentRules {
-  /// Reads every `*.yaml` of the directory, hidden files left out. A directory without any is an error: a
-  /// service with no rules would see no sessions and call that "not accessed".
-  public static func load(directory: String) throws(RuleError) -> AgentRules {
+  /// The directories that `load` reads, within that of the rules.
+  public static func directories(of rules: String) -> [String] { [rules + "/agents", rules + "/readers"] }
+
+  /// Reads every `*.yaml` in `agents` and `readers` of a directory of rules, hidden files left out. `agents` without
+  /// any is an error: a service with no rules would see no sessions and call that "not accessed". Without `readers`
+  /// whoever reads what a session wrote may act on it.
+  public static func load(rules: String) throws(RuleError) -> AgentRules {
+    let places = directories(of: rules)
+    let agents = try documents(in: places[0])
+    guard !agents.isEmpty else {
+      throw RuleError(file: places[0], line: nil, reason: "no *.yaml file in this directory")
+    }
+    let hasReaders = unsafe access(places[1], F_OK) == 0
+    return try AgentRules(documents: agents, readers: hasReaders ? try documents(in: places[1]) : [])
+  }
+
+  private static func documents(in directory: String) throws(RuleError) -> [RuleDocument] {
     var documents: [RuleDocument] = []
     for name in try ruleFiles(in: directory) {
       let empty = RuleDocument(name: name, bytes: [], directory: directory)
       documents.append(RuleDocument(name: name, bytes: try RuleDocument.read(empty.label), directory: directory))
     }
-    guard !documents.isEmpty else {
-      throw RuleError(file: directory, line: nil, reason: "no *.yaml file in this directory")
-    }
-    return try AgentRules(documents: documents)
+    return documents
   }
 
   private static func ruleFiles(in directory: String) throws(RuleError) -> [String] {

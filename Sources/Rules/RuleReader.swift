@@ -44,6 +44,20 @@ struct RuleReader {
     )
   }
 
+  /// The programs that a file of plain readers names: whole paths, without patterns.
+  func plainReaders() throws(RuleError) -> [RawPath] {
+    let top = try fields(try root(), known: ["plain-readers"])
+    var programs: [RawPath] = []
+    for node in try list(try top.required("plain-readers")) {
+      let path = try text(node)
+      guard path.hasPrefix("/"), path.utf8.allSatisfy({ $0 != UInt8(ascii: "*") && $0 != UInt8(ascii: "?") }) else {
+        throw error(node.mark?.line, "program \"\(path)\" must be an absolute path, and no pattern")
+      }
+      programs.append(RawPath(path.utf8))
+    }
+    return programs
+  }
+
   private static func isNameByte(_ byte: UInt8) -> Bool {
     byte.isDigit || byte == UInt8(ascii: "-") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
   }

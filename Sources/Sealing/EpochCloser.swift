@@ -119,8 +119,8 @@ struct IndexFacts {
     for directory in access.directories { facts.insert(IndexFact(.directoryIdentity, directory.encoded)) }
     if access.isDenied { facts = Set(facts.map { IndexFact($0.kind.denied, $0.data) }) }
     var scopes: [String]
-    if let hazard = access.hazard {
-      scopes = ["hazard:\(hazard)"]
+    if !access.hazards.isEmpty {
+      scopes = access.hazards.map { "hazard:\($0)" }
     } else if access.sessions.isEmpty {
       scopes = ["unattributed"]
     } else {

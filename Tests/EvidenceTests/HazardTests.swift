@@ -73,6 +73,62 @@ struct HazardTests {
     #expect(try shelf.prove(from: 30).outcome == .notAccessed)
   }
 
+  @Test("a deputy's access is a hazard for its target, told by its kind, and no session's access")
+  func deputies() throws {
+    let deeds: Operations = [.open, .read, .closedUnwritten]
+    let shelf = try shelf(
+      access("/data/a.csv", deeds.union(.influenced), from: 20, to: 20),
+      access("/data/b.csv", session: nil, deeds.union(.contacted), from: 20, to: 20, inode: 6))
+    let verdict = try shelf.prove(to: 50)
+    #expect(verdict.outcome == .notProven)
+    #expect(verdict.hazards.map(\.kind) == ["influenced"])
+    #expect(verdict.accesses.isEmpty && verdict.possible.isEmpty && verdict.unattributed.isEmpty)
+    #expect(try #require(verdict.hazards.first).detail.contains("session"))
+    #expect(try shelf.prove(to: 50) { $0.accepted = [.influenced] }.outcome == .notAccessed)
+    #expect(try shelf.prove(to: 50) { $0.accepted = [.contacted] }.outcome == .notProven)
+    #expect(try shelf.prove(to: 50) { $0.scope = .agent("other") }.outcome == .notAccessed)
+    #expect(try shelf.prove(to: 50) { $0.kind = .write }.outcome == .notAccessed, "it was read only")
+    #expect(try shelf.prove(from: 30, to: 50).outcome == .notAccessed, "only when it was touched")
+    let other = ProofQuestion.Target.file(RawPath("/data/b.csv"))
+    #expect(try shelf.prove(other, to: 50).hazards.map(\.kind) == ["contacted"])
+    #expect(try shelf.prove(other, to: 50) { $0.scope = .agent("other") }.outcome == .notProven, "whose, nobody knows")
+    #expect(try shelf.prove(.file(RawPath("/data/c.csv"))).outcome == .notAccessed)
+    #expect(try shelf.reader().accesses(Filter()).isEmpty)
+  }
+
+  @Test("what a deputy opened and left open is not held by the session; what it mapped is, for as long as it may be")
+  func deputiesHolds() throws {
+    let shelf = try shelf(
+      access("/data/a.csv", [.open, .influenced], from: 20, to: 20),
+      access("/data/b.csv", [.open, .mapped, .read, .influenced], from: 20, to: 20, inode: 6))
+    #expect(try shelf.prove(from: 30, to: 50).outcome == .notAccessed)
+    #expect(try shelf.prove(.file(RawPath("/data/b.csv")), from: 30, to: 50).hazards.map(\.kind) == ["influenced"])
+  }
+
+  @Test("a deputy's opening does not explain away a descriptor that its session held from outside")
+  func deputyIsNoExcuse() throws {
+    let shelf = try shelf(access("/data/a.csv", [.inherited, .closedUnwritten], from: 20, to: 40))
+    try shelf.write(access("/data/a.csv", [.open, .read, .influenced], from: 15, to: 15))
+    #expect(try shelf.prove(from: 30).hazards.map(\.kind) == ["inherited"])
+  }
+
+  @Test("what was written is known to the next run: by one session, or by several")
+  func written() throws {
+    let file = FileIdentity(fileSystem: 7, inode: 5, generation: 1),
+      other = FileIdentity(fileSystem: 7, inode: 6, generation: 1)
+    let key = ProcessKey(pid: 300, startedAt: 5, provenance: .witnessed)
+    let shelf = try shelf(
+      .written(file, by: 1), .written(other, by: 1), .written(other, by: nil), .written(other, by: 1),
+      .deputy(key, Deputy(session: 1, channels: .influenced)))
+    let found = try shelf.writer.writtenFiles()
+    #expect(found.map(\.file.inode) == [5, 6] && found.map(\.session) == [1, nil])
+    #expect(try shelf.writer.deputies(bootID: "boot").map(\.key.pid) == [300])
+    #expect(try shelf.writer.deputies(bootID: "another").isEmpty)
+    try shelf.writer.commit([.unwritten(file), .deputyEnded(key)], covered: nil)
+    #expect(try shelf.writer.writtenFiles().count == 1)
+    #expect(try shelf.writer.deputies(bootID: "boot").isEmpty)
+  }
+
   @Test("an access of a block device concerns every target, as long as it is held")
   func rawDevice() throws {
     let shelf = try shelf(access("/dev/sda", [.open, .rawDevice], inode: 9, system: 77), .sessionEnded(1, at(60)))

@@ -124,7 +124,7 @@ struct InheritedTests {
   @Test("a node of a block device is marked as one, also when it is gone before it is looked at; another is not")
   func nodes() throws {
     var scene = try devices()
-    scene.nodes = ["/dev/sda": true, "/dev/gone": nil, "/dev/null": false]
+    scene.nodes = ["/dev/sda": .raw, "/dev/gone": nil, "/dev/null": .other]
     for (name, inode) in [("sda", 60), ("gone", 61), ("null", 62)] as [(String, UInt64)] {
       scene.event(0x31, 200, 40, name, inode, system: 0xdef)
     }

@@ -27,7 +27,7 @@ struct RecordedOracle: Oracle {
     case .facts: return .facts(nil)
     case .environment: return .environment([])
     case .privilege: return .privilege(.none)
-    case .node: return .node(false)
+    case .node: return .node(.other)
     case .descriptors: return .descriptors(0, [])
     }
   }
@@ -62,8 +62,8 @@ struct Recording {
   /// - Parameter isSuccessive: whether every few batches an engine continues that the one before left as bytes.
   func replay(isSuccessive: Bool = false) throws -> (findings: [Finding], unanswered: [Question]) {
     let rules = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("rules/agents").path
-    var engine = Engine(rules: try AgentRules.load(directory: rules), firstSession: 1, firstProcess: 1)
+      .deletingLastPathComponent().appendingPathComponent("rules").path
+    var engine = Engine(rules: try AgentRules.load(rules: rules), firstSession: 1, firstProcess: 1)
     var oracle = oracle
     var findings: [Finding] = []
     for (index, batch) in batches.enumerated() {

@@ -19,7 +19,7 @@ struct Scene {
   var environments: [Int32: [String]] = [:]
   var privileges: [Int32: Privilege] = [:]
   /// What is no harmless device node, by path; nil where it is gone.
-  var nodes: [String: Bool?] = [:]
+  var nodes: [String: NodeKind?] = [:]
   /// What processes hold, and CLOCK_MONOTONIC after the look.
   var descriptors: [Int32: (UInt64, [HeldFile])] = [:]
   var engine: Engine
@@ -33,13 +33,20 @@ struct Scene {
   /// How far the wall clock is ahead of the others, in nanoseconds.
   var clock: Int64 = 0
   private var sequence: UInt32 = 0
+  private var earlier: (written: [(file: FileIdentity, session: Int64?)], deputies: [FormerDeputy]) = ([], [])
+  /// How many files that sessions wrote are followed.
+  var mostWritten = WrittenFiles.most {
+    didSet { engine.written = WrittenFiles(most: mostWritten) }
+  }
 
   init(
     survivors: [Survivor] = [], processes: [ObservedProcess]? = nil, perf: Bool = true,
     connector: Bool = false, watchedBefore: UInt64? = nil
   ) throws {
     engine = Engine(
-      rules: try AgentRules(documents: [RuleDocument(name: "claude.yaml", bytes: Array(Self.rules.utf8))]),
+      rules: try AgentRules(
+        documents: [RuleDocument(name: "claude.yaml", bytes: Array(Self.rules.utf8))],
+        readers: [RuleDocument(name: "plain.yaml", bytes: Array("plain-readers: [/usr/bin/cat]".utf8))]),
       firstSession: 1, firstProcess: 1, survivors: survivors, watchedBefore: watchedBefore)
     add(
       RunEntry(
@@ -72,6 +79,12 @@ struct Scene {
       - class: tool-shell
         environment: {AI_AGENT: "*_agent"}
     """
+
+  /// What an earlier run has left.
+  mutating func remember(written: [FileIdentity: Int64?], deputies: [FormerDeputy]) {
+    earlier = (written.map { ($0.key, $0.value) }, deputies)
+    engine.remember(written: earlier.written, deputies: deputies)
+  }
 
   static func process(
     _ pid: Int32, parent: Int32, _ executable: String, startedAt: UInt64 = 500, privilege: Privilege = .none
@@ -291,6 +304,8 @@ struct Scene {
     var oracle = SceneOracle(scene: self)
     // A recorder that dies before any batch leaves a snapshot to another one, who finds the same.
     var successor = try Engine(snapshot: engine.snapshot(), rules: engine.rules)
+    successor.written = WrittenFiles(most: mostWritten)
+    successor.remember(written: (earlier.written + written.map { ($0.key, $0.value) }), deputies: earlier.deputies)
     let outcome = try engine.process(RecordedBatch(entries), oracle: &oracle, flush: flush)
     if !isFirstBatch {
       let again = try successor.process(RecordedBatch(entries), oracle: &oracle, flush: flush)
@@ -335,6 +350,17 @@ struct Scene {
     findings.compactMap { if case .sessionEnded(let id, _) = $0 { id } else { nil } }
   }
 
+  /// What the store would know to have been written.
+  var written: [FileIdentity: Int64?] {
+    findings.reduce(into: [:]) { files, finding in
+      switch finding {
+      case .written(let file, let session): files[file] = .some(session)
+      case .unwritten(let file): files[file] = nil
+      default: break
+      }
+    }
+  }
+
   var privileged: [(session: Int64, since: Timestamp)] {
     findings.compactMap { if case .privileged(let session, let since, _) = $0 { (session, since) } else { nil } }
   }
@@ -353,7 +379,7 @@ struct SceneOracle: Oracle {
     case .facts(let pid): return .facts(scene.facts[pid])
     case .environment(let pid): return .environment((scene.environments[pid] ?? []).map { Array($0.utf8) })
     case .privilege(let pid): return .privilege(scene.privileges[pid] ?? .untold)
-    case .node(let path): return .node(scene.nodes[String(decoding: path, as: UTF8.self)] ?? false)
+    case .node(let path): return .node(scene.nodes[String(decoding: path, as: UTF8.self)] ?? .other)
     case .descriptors(let pid):
       let found = scene.descriptors[pid] ?? (0, [])
       return .descriptors(found.0, found.1)

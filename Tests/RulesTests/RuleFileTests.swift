@@ -1,3 +1,4 @@
+import Foundation
 import Records
 import Rules
 import Testing
@@ -197,16 +198,19 @@ struct RuleFileTests {
   }
 
   @Test("a directory that is missing or holds no rule file is an error")
-  func directories() {
+  func directories() throws {
+    let empty = FileManager.default.temporaryDirectory.path + "/alibi-test-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: empty + "/agents", withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: empty) }
     #expect {
-      try AgentRules.load(directory: "/nonexistent/rules")
+      try AgentRules.load(rules: "/nonexistent/rules")
     } throws: { error in
-      "\(error)" == "/nonexistent/rules: cannot open directory: No such file or directory"
+      "\(error)" == "/nonexistent/rules/agents: cannot open directory: No such file or directory"
     }
     #expect {
-      try AgentRules.load(directory: "/proc/self/fdinfo")
+      try AgentRules.load(rules: empty)
     } throws: { error in
-      "\(error)" == "/proc/self/fdinfo: no *.yaml file in this directory"
+      "\(error)" == "\(empty)/agents: no *.yaml file in this directory"
     }
   }
 }

@@ -5,10 +5,10 @@ import Testing
 /// The directory of the rule files we ship, found from where this file was compiled.
 let shippedDirectory: String = {
   let here = #filePath.split(separator: "/", omittingEmptySubsequences: false)
-  return here.dropLast(3).joined(separator: "/") + "/rules/agents"
+  return here.dropLast(3).joined(separator: "/") + "/rules"
 }()
 
-func shipped() throws -> AgentRules { try AgentRules.load(directory: shippedDirectory) }
+func shipped() throws -> AgentRules { try AgentRules.load(rules: shippedDirectory) }
 
 extension AgentRules {
   /// The agent's name, and its version after a space where the path names one.

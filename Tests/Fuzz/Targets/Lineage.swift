@@ -12,7 +12,7 @@ extension FuzzTarget {
 /// The rules we ship, found from where this file was compiled.
 private let shipped: AgentRules = {
   let top = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4).joined(separator: "/")
-  do { return try AgentRules.load(directory: top + "/rules/agents") } catch { fatalError("\(error)") }
+  do { return try AgentRules.load(rules: top + "/rules") } catch { fatalError("\(error)") }
 }()
 
 /// Answers with what was recorded; what nobody recorded, made up from the question.
@@ -34,7 +34,7 @@ private struct MadeUpOracle: Oracle {
             uid: 1000, loginUid: nil, userName: nil, terminal: nil, workingDirectory: nil, project: nil))
     case .environment: return .environment([])
     case .privilege(let pid): return .privilege(Privilege(rawValue: UInt8(truncatingIfNeeded: pid & 3)) ?? .none)
-    case .node(let path): return .node(path.count & 1 == 0)
+    case .node(let path): return .node(NodeKind(rawValue: UInt8(path.count & 3)))
     case .descriptors(let pid):
       let file = FileIdentity(fileSystem: 1, inode: UInt64(bitPattern: Int64(pid)), generation: 1)
       return .descriptors(UInt64(bitPattern: Int64(pid)), [HeldFile(identity: file, path: nil, isRaw: pid & 4 != 0)])

@@ -70,6 +70,26 @@ static int do_request(const struct deed *deed) {
   return 0;
 }
 
+// Reads word 1 for whoever writes to the FIFO word 0, which was there before the writer came.
+static int do_fifo_serve(const struct deed *deed) {
+  char bytes[16];
+  int door;
+  TRY(mkfifo(deed->word[0], 0666));
+  TRY(door = open(deed->word[0], O_RDONLY | O_CLOEXEC));
+  TRY(read(door, bytes, sizeof bytes));
+  int failed = read_path(deed->word[1]);
+  close(door);
+  return failed;
+}
+
+static int do_fifo_request(const struct deed *deed) {
+  int door;
+  TRY(door = open(deed->word[0], O_WRONLY | O_CLOEXEC));
+  TRY(write(door, "serve\n", 6));
+  close(door);
+  return 0;
+}
+
 // Writes a script to word 0 that reads word 1 when somebody runs it.
 static int do_plant(const struct deed *deed) {
   int fd;
@@ -108,5 +128,6 @@ static int do_silence(const struct deed *deed) {
 
 const struct named_way other_ways[] = {
   {"trace", 1, do_trace}, {"agent-file", 1, do_agent_file}, {"serve", 2, do_serve}, {"request", 1, do_request},
+  {"fifo-serve", 2, do_fifo_serve}, {"fifo-request", 1, do_fifo_request},
   {"plant", 2, do_plant}, {"silence", 0, do_silence}, {NULL, 0, NULL},
 };

@@ -13,6 +13,24 @@ extension CaseRunner {
     guard status == 0 else { throw Trouble("not mounted: \(String(decoding: output, as: UTF8.self))") }
   }
 
+  /// A file system in user space: whoever serves it opens the file for the session.
+  func servedFiles(_ each: NamedCase) throws -> (String, Bool) {
+    let service = try service()
+    var scene = try prepare(each)
+    defer { clean(scene) }
+    let top = String(decoding: scene.names["M"]?.parent ?? [], as: UTF8.self), point = top + "/m"
+    try mount("bindfs \"$1/d\" \"$1/m\"", in: top)
+    defer { Disk.unmount(point) }
+    try play(reading(each, "at 800 do 1 read $M/in ;", ["$D/in", "$M/in"]), &scene)
+    guard scene.reports[1]?.result == 0 else { return ("not done: errno \(scene.reports[1]?.result ?? -1)", false) }
+    try service.barrier()
+    let answers = try scene.asks.map { try ask(service, $0, scene.span) }
+    return (
+      answers.map(words).joined(separator: "; "),
+      answers[0].hazards.contains { $0.kind == "contacted" } && answers.allSatisfy { $0.verdict != "not-accessed" }
+    )
+  }
+
   func mountGone(_ each: NamedCase, of script: String) throws -> (String, Bool) {
     let service = try service()
     var scene = try prepare(each)

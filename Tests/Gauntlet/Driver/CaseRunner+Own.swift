@@ -12,6 +12,7 @@ extension CaseRunner {
     case "A10.others": try mountsElsewhere(each)
     case "A12": try mountedLater(each)
     case "A12.loop": try loopImage(each, raw: false)
+    case "A12b": try servedFiles(each)
     case "A13": try loopImage(each, raw: true)
     case "B8.late": try joinedLate(each)
     case "C1": try killedRecorder(each)

@@ -54,11 +54,24 @@ extension NamedCase {
       name: "B9", title: "a server that reads on request", expected: .hazard, agent: "at 300 do 2 request $M/door ;",
       bystander: "do 1 serve $M/door $1 ;", asks: ["$1"], known: deputies),
     .init(
+      name: "B9.fifo", title: "a server that reads when it is written to through a FIFO", expected: .hazard,
+      agent: "at 300 do 2 fifo-request $M/door ;", bystander: "do 1 fifo-serve $M/door $1 ;", asks: ["$1"]),
+    .init(
       name: "B9b", title: "ptrace of somebody else", expected: .hazard, agent: "at 200 do 2 trace 31904 ;",
       bystander: "pid 31904 { at 400 do 1 read $1 ; }", asks: ["$1"], known: deputies),
     .init(
       name: "B9c", title: "a file that the session wrote and somebody runs", expected: .hazard,
-      agent: "do 1 plant $M/hook $1 ;", bystander: "at 400 do 2 exec $M/hook ;", asks: ["$1"], known: deputies),
+      agent: "do 1 plant $M/hook $1 ;", bystander: "at 400 do 2 exec $M/hook ;", asks: ["$1"]),
+    .init(
+      name: "B9c.read", title: "a file that the session wrote and somebody reads who then goes on", expected: .hazard,
+      agent: "at 100 do 1 write $2 ;", bystander: "at 400 do 2 read $2 ; do 3 read $1 ;", asks: ["$1"]),
+    .init(
+      name: "B9c.chain", title: "a copy of it by somebody else, run by a third", expected: .hazard,
+      agent: "do 1 plant $M/hook $1 ;", bystander: "at 300 do 2 copy-range $M/hook $X ; at 500 fork { do 3 exec $X ; }",
+      asks: ["$1"]),
+    .init(
+      name: "B9c.other", title: "what others touch who took nothing from the session", expected: .nothing,
+      agent: "do 1 plant $M/hook $1 ;", bystander: "at 400 do 2 read $3 ; do 3 read $2 ;", asks: ["$2"]),
     .init(
       name: "B10", title: "thousands of short processes", expected: .seen,
       agent: "noise 3000 ; " + inside(["storm 300", "storm 300", "storm 300"])),

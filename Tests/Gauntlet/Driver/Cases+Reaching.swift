@@ -98,7 +98,7 @@ extension NamedCase {
     .init(
       name: "A12.own", title: "a tmpfs in a namespace of its own changes nothing for others", expected: .nothing,
       agent: "do 1 own-tmpfs $M ;", asks: ["$1"]),
-    .init(name: "A12b", title: "FUSE, NFS on loopback", expected: .later, note: "a FUSE server on the machine"),
+    .init(name: "A12b", title: "a file system in user space (bindfs)", expected: .own),
     .init(
       name: "A13", title: "the raw block device", expected: .own),
     .init(
