@@ -34,6 +34,8 @@ struct Score {
   var notDone = 0
   /// Questions about a name that nothing is known to have borne.
   var absent = 0
+  /// Questions about what others touched who had read what a session wrote.
+  var influenced = 0
   var findings: [Finding] = []
 
   static func += (left: inout Score, right: Score) {
@@ -44,6 +46,7 @@ struct Score {
     left.unordered += right.unordered
     left.notDone += right.notDone
     left.absent += right.absent
+    left.influenced += right.influenced
     left.findings += right.findings
   }
 }
@@ -100,6 +103,17 @@ struct Examiner {
           var insisting = question
           insisting.insists = true
           again.append(insisting)
+          score.absent += 1
+          continue
+        }
+        // Somebody else touched it who had read what a session wrote: so much is true. The rest is asked once more.
+        if answer.verdict == "not-proven", answer.reasons.contains("hazard influenced"),
+          !question.accepts.contains("influenced"), isTouchedByOthers(question)
+        {
+          var accepting = question
+          accepting.accepts.append("influenced")
+          again.append(accepting)
+          score.influenced += 1
           continue
         }
         score.answers[answer.verdict, default: 0] += 1
@@ -107,11 +121,16 @@ struct Examiner {
       }
     }
     score.trials += trials.count
-    score.absent += again.count
     if !again.isEmpty { try ask(again, width: width) }
   }
 
   private func isAgent(_ touch: Touch) -> Bool { truth.plan.actors[touch.deed.actor].role == .agent }
+
+  /// Whether somebody who is no agent did something to what is asked about, or may have, at any time: names and
+  /// mappings outlast it.
+  private func isTouchedByOthers(_ question: Question) -> Bool {
+    question.scenes.contains { scene in truth.worlds[scene].touches.contains { !isAgent($0) } }
+  }
 
   /// Returns the deeds that the question was about.
   private mutating func compare(_ question: Question, _ answer: Answer) -> [Int] {

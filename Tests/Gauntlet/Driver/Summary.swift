@@ -19,6 +19,7 @@ struct Summary: Codable {
   var unorderedScenes = 0
   var deedsNotDone = 0
   var absentNames = 0
+  var influenced = 0
   var faults: [String: Int] = [:]
   var seconds = 0.0
   /// How often, by kind and by what it is counted under.
@@ -39,6 +40,7 @@ struct Summary: Codable {
     unorderedScenes += score.unordered
     deedsNotDone += score.notDone
     absentNames += score.absent
+    influenced += score.influenced
     for finding in score.findings {
       switch finding.kind {
       case .falseAlibi: falseAlibis += 1
@@ -71,6 +73,7 @@ struct Summary: Codable {
       "ambiguous records    \(ambiguousRecords) beyond what was true",
       "held from before     \(heldAnswers) answers",
       "absent names         \(absentNames) questions asked again with --absent-name",
+      "influenced           \(influenced) questions asked again with --accept-hazard influenced",
       "unordered scenes     \(unorderedScenes) (names moved at the same time: not judged)",
       "deeds not done       \(deedsNotDone) (refused by the kernel, or the file was gone)",
     ]
