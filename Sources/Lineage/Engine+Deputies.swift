@@ -51,9 +51,10 @@ extension Engine {
     var isNew = true
     while isNew {
       isNew = false
+      var number = 0
       try source.forEach { (entry, _) throws(JournalError) in
         switch entry.kind {
-        case .fanotify: if follow(entry.payload, &recruits, &oracle) { isNew = true }
+        case .fanotify: if follow(entry.payload, from: &number, &recruits, &oracle) { isNew = true }
         case .descriptorEvent: if follow(try DescriptorEvent(payload: entry.bytes), &recruits) { isNew = true }
         default: break
         }
@@ -77,11 +78,12 @@ extension Engine {
   }
 
   private mutating func follow(
-    _ bytes: RawSpan, _ recruits: inout Set<Int32>, _ oracle: inout some Oracle
+    _ bytes: RawSpan, from number: inout Int, _ recruits: inout Set<Int32>, _ oracle: inout some Oracle
   ) -> Bool {
     var isNew = false
     var offset = 0
     while let record = try? FanotifyRecord.next(in: bytes, at: &offset) {
+      number += 1
       if record.pid == run?.ownPid || !record.mask.isDisjoint(with: [.overflow, .onDirectory]) { continue }
       if let place = record.directory?.fileSystem, fileSystems.ofNodes.contains(place) {
         if servesFiles(record, bytes, &oracle), processes.makeDeputy(record.pid, contact) {
@@ -93,7 +95,9 @@ extension Engine {
       guard matters(record.mask, by: record.pid), let file = record.target.flatMap({ identity($0, in: bytes) }) else {
         continue
       }
-      if note(record.mask, by: record.pid, file, &recruits) { isNew = true }
+      // The queue keeps the order of what came first: after an opening for execution only the new program reads.
+      let isByReading = openings[record.pid].map { $0 < number } ?? true
+      if note(record.mask, by: record.pid, file, isByReading: isByReading, &recruits) { isNew = true }
     }
     return isNew
   }
@@ -104,7 +108,8 @@ extension Engine {
       let fileSystem = fileSystems.fileSystem(device: event.device), !fileSystems.ofNodes.contains(fileSystem)
     else { return false }
     let file = FileIdentity(fileSystem: fileSystem, inode: event.inode, generation: 0)
-    return note(mask, by: event.pid, file, &recruits)
+    // Another queue than that of most openings: of their order nothing is known.
+    return note(mask, by: event.pid, file, isByReading: openings[event.pid] == nil, &recruits)
   }
 
   private static let placing: FanotifyMask = [.modify, .create, .rename, .closeWrite]
@@ -118,13 +123,15 @@ extension Engine {
 
   /// Takes in one event: what it may have put into the file, and who may have taken what of it.
   private mutating func note(
-    _ mask: FanotifyMask, by pid: Int32, _ file: FileIdentity, _ recruits: inout Set<Int32>
+    _ mask: FanotifyMask, by pid: Int32, _ file: FileIdentity, isByReading: Bool, _ recruits: inout Set<Int32>
   ) -> Bool {
     var isNew = false
     if processes.standing(pid) != .bystander, !mask.isDisjoint(with: Self.placing), let author = author(pid) {
       isNew = noteWritten(file, by: author.session)
     }
-    if !mask.isDisjoint(with: Self.taking), let writer = written.writer(of: file), recruit(pid, writer, &recruits) {
+    if !mask.isDisjoint(with: Self.taking), let writer = written.writer(of: file),
+      recruit(pid, writer, isByReading: isByReading && !mask.contains(.openExec), &recruits)
+    {
       isNew = true
     }
     return isNew
@@ -173,7 +180,8 @@ extension Engine {
       // Where events come with a descriptor, nobody tells the generation.
       file.generation = 0
       writer = writer ?? written.writer(of: file)
-      if let writer, recruit(pid, writer, &recruits) { isNew = true }
+      let isByReading = !mapping.isExecutable && processes[pid].map { $0.epochStarted <= event.time } ?? false
+      if let writer, recruit(pid, writer, isByReading: isByReading, &recruits) { isNew = true }
     }
     return isNew
   }
@@ -188,7 +196,7 @@ extension Engine {
       else { continue }
       if let deputy = origin.deputy, processes.makeDeputy(child, deputy) { isNew = true }
       if let carried = origin.carried, processes[child]?.isPlainReader == true,
-        processes.makeDeputy(child, carried, byReadingSince: .max)
+        processes.makeDeputy(child, carried, isByReading: true)
       {
         isNew = true
       }
@@ -197,9 +205,11 @@ extension Engine {
     return isNew
   }
 
-  /// Somebody has read, mapped or run what a session wrote.
-  private mutating func recruit(_ pid: Int32, _ deputy: Deputy, _ recruits: inout Set<Int32>) -> Bool {
-    guard processes.makeDeputy(pid, deputy, byReadingSince: batch.lower) else { return false }
+  /// Somebody has run what a session wrote; or has read or mapped it, and has executed nothing since.
+  private mutating func recruit(
+    _ pid: Int32, _ deputy: Deputy, isByReading: Bool, _ recruits: inout Set<Int32>
+  ) -> Bool {
+    guard processes.makeDeputy(pid, deputy, isByReading: isByReading) else { return false }
     recruits.insert(pid)
     return true
   }

@@ -80,6 +80,7 @@ extension Engine {
         return malformed("fanotify", error)
       }
       guard let record else { return }
+      eventsGathered += 1
       let mask = record.mask
       if mask.contains(.overflow) { hasOverflowed = true }
       if mask.contains(.openExec), !mask.contains(.onDirectory) {
@@ -88,6 +89,7 @@ extension Engine {
             identity: record.target.flatMap { identity($0, in: bytes) }, device: nil,
             parent: record.directory.flatMap { reference($0, in: bytes) }, name: bytes.copy(record.name),
             path: nil, usedIn: nil), by: record.pid)
+        openings[record.pid] = eventsGathered
       }
       gatherName(record, in: bytes)
     }
@@ -101,6 +103,7 @@ extension Engine {
           fileSystem: fileSystems.fileSystem(device: event.device) ?? 0, inode: event.inode, generation: 0),
         device: event.device, parent: nil, name: Array(RawPath(event.path).lastComponent),
         path: RawPath(event.path), usedIn: nil), by: event.pid)
+    openings[event.pid] = .max
   }
 
   /// A process that tries and fails to execute for ever must not fill the memory; the latest openings are those

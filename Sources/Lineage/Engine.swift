@@ -105,6 +105,10 @@ public struct Engine {
   /// Whether another recorder continues with this batch, and which devices it has found marked.
   var isResumed = false
   var restated: Set<UInt64> = []
+  /// How many events of the queue have been looked at for the first time.
+  var eventsGathered = 0
+  /// Which of them was a process's last opening for execution.
+  var openings: [Int32: Int] = [:]
   var directoryEvents: [DirectoryEvent] = []
   /// Files that sessions, or who may be of one, touched in the batch.
   var touched: Set<FileIdentity> = []
@@ -300,6 +304,8 @@ public struct Engine {
     pulse.announced.removeAll(keepingCapacity: true)
     restated.removeAll(keepingCapacity: true)
     directoryEvents.removeAll(keepingCapacity: true)
+    eventsGathered = 0
+    openings.removeAll(keepingCapacity: true)
     let covered = extendCoverage()
     defer {
       findings.removeAll(keepingCapacity: true)

@@ -66,14 +66,13 @@ struct ProcessTable {
 
   /// Makes every life that the pid had within the batch, and that is in no session, a deputy; whether that is new.
   ///
-  /// - Parameter lower: where it has only read something: a program that only passes that on, and that the process ran
-  ///   already then, just carries it.
-  mutating func makeDeputy(_ pid: Int32, _ deputy: Deputy, byReadingSince lower: UInt64? = nil) -> Bool {
+  /// - Parameter isByReading: whether it is because its present program has read something: one that only passes on what
+  ///   it reads just carries it.
+  mutating func makeDeputy(_ pid: Int32, _ deputy: Deputy, isByReading: Bool = false) -> Bool {
     var isNew = false
     func change(_ life: inout Life) {
       guard life.session == nil else { return }
-      let isCarried = lower.map { life.isPlainReader && life.epochStarted < $0 } ?? false
-      let place = isCarried ? \Life.carried : \Life.deputy
+      let place = isByReading && life.isPlainReader ? \Life.carried : \Life.deputy
       guard life[keyPath: place].joined(with: deputy) != life[keyPath: place] else { return }
       life[keyPath: place] = life[keyPath: place].joined(with: deputy)
       isNew = true

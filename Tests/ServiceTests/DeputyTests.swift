@@ -1,0 +1,99 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ServiceTests {
+  /// Real programs, outside every session, that work with what a session made.
+  @Suite("who works for a session from outside", .serialized)
+  struct DeputyTests {
+    private func shell(_ script: String) throws {
+      let outcome = try Subprocess.run("/bin/bash", ["--norc", "-c", script])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+
+    @Test("make on a makefile, a shell on its start file, a git hook, and python on a module: all that a session wrote")
+    func interpreters() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let names = ["make", "rc", "hook", "module", "plain", "other"]
+      let files = try Dictionary(uniqueKeysWithValues: names.map { ($0, try agent.file("target-\($0)")) })
+      let place = agent.home("work")
+      try shell(
+        "git -c init.defaultBranch=main init -q \(place)/repository && chmod 777 \(place)/repository/.git/hooks")
+      let from = service.moment()
+      let planted = try agent.run(
+        """
+        set -e
+        cd \(place)
+        printf 'all:\\n\\tcat target-make >/dev/null\\n' > makefile
+        echo 'read x < \(place)/target-rc' > start
+        printf '#!/bin/sh\\nread x < \(place)/target-hook\\n' > repository/.git/hooks/pre-commit
+        chmod +x repository/.git/hooks/pre-commit
+        echo 'open("\(place)/target-module").read()' > module.py
+        """)
+      #expect(planted.status == 0, "\(planted.errors)")
+      try shell("make -s -C \(place)")
+      try shell("bash --rcfile \(place)/start -i -c true </dev/null 2>/dev/null")
+      try shell("cd \(place)/repository && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x")
+      try shell("cd \(place) && python3 -c 'import module'")
+      // What only passes on what it reads acts on nothing, and who took nothing is nobody's.
+      try shell("cat \(place)/makefile \(place)/target-plain >/dev/null")
+      try shell("python3 -c 'open(\"\(place)/target-other\").read()'")
+      for name in ["make", "rc", "hook", "module"] {
+        let verdict = service.prove(try #require(files[name]), from: from)
+        #expect(verdict.status == 2, "\(name): \(verdict.output)")
+        #expect(verdict.output.contains("influenced: record"), "\(name): \(verdict.output)")
+        let accepted = service.prove(try #require(files[name]), from: from, "--accept-hazard", "influenced")
+        #expect(accepted.status == 0, "\(name): \(accepted.output)")
+      }
+      for name in ["plain", "other"] {
+        let verdict = service.prove(try #require(files[name]), from: from)
+        #expect(verdict.status == 0, "\(name): \(verdict.output)")
+      }
+      #expect(!service.alibi("accesses", "--path", "**/target-*").output.contains("target-"), "no session's access")
+    }
+
+    @Test("the program that somebody makes of a session's source, run after a restart of the service")
+    func compiled() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let target = try agent.file("target"), other = try agent.file("other")
+      let place = agent.home("work")
+      let source = "int getchar(void); int main(void) { return getchar() < 0; }"
+      #expect(try agent.run("echo '\(source)' > \(place)/main.c").status == 0)
+      try shell("cd \(place) && cc -o program main.c")
+      _ = try service.stop()
+      try service.restart()
+      let from = service.moment()
+      // The shell opens its input, and becomes it.
+      try shell("cd \(place) && exec ./program < other")
+      try shell(
+        "cd \(place) && cp program copy && python3 -c 'import subprocess; subprocess.run([\"./copy\"], stdin=open(\"target\"))'"
+      )
+      for file in [target, other] {
+        let verdict = service.prove(file, from: from)
+        #expect(verdict.status == 2, "\(verdict.output)")
+        #expect(verdict.output.contains("influenced: record"), "\(verdict.output)")
+      }
+    }
+
+    @Test(
+      "a file that a session reads through bindfs: the server touched what lies behind, and other files are nobody's")
+    func servedFiles() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let target = try agent.file("target"), other = try agent.file("other")
+      let place = agent.home("work")
+      let points = try ScratchDirectory(in: "/tmp", owner: 0)
+      try shell("mkdir \(points("m")) && bindfs \(place) \(points("m"))")
+      defer { _ = try? Subprocess.run("/bin/umount", [points("m")]) }
+      let from = service.moment()
+      #expect(try agent.run("cat \(points("m"))/target", asRoot: true).status == 0)
+      let verdict = service.prove(target, from: from, "--accept-hazard", "privilege")
+      #expect(verdict.status == 2, "\(verdict.output)")
+      #expect(verdict.output.contains("contacted: record"), "\(verdict.output)")
+      let untouched = service.prove(other, from: from, "--accept-hazard", "privilege")
+      #expect(untouched.status == 0, "\(untouched.output)")
+    }
+  }
+}
