@@ -1,0 +1,136 @@
+import CTestActions
+import Decode
+import LinuxKernel
+import TestSupport
+import Testing
+
+extension KernelFacts {
+  /// How audit's losses show, and audit beside an audit daemon.
+  struct AuditLoss {
+    let scratch: ScratchDirectory
+
+    init() throws {
+      scratch = try ScratchDirectory()
+    }
+
+    @Test("an owner that does not read loses nothing but what exceeds the backlog, and the kernel counts that")
+    func backlog() async throws {
+      let watch = try AuditWatch(.owner, receiveBuffer: 8192, ShippedRules.text("10-alibi-exec"))
+      try watch.control.set(backlogLimit: 64)
+      let before = try watch.control.status().lost
+      for _ in 0..<100 { _ = try Subprocess.run("/bin/true") }
+      let after = try watch.control.status()
+      #expect(after.lost > before)
+      #expect(after.backlog <= 65)
+      try watch.control.set(backlogLimit: watch.state.made.backlogLimit)
+      // What was not counted comes, each event whole or told to be otherwise.
+      let events = try await watch.drain()
+      #expect(!events.isEmpty)
+      #expect(watch.isLossy)
+    }
+
+    @Test("a reader that is slow for a while loses nothing while the backlog has room")
+    func patience() async throws {
+      let watch = try AuditWatch(.owner, receiveBuffer: 8192, ShippedRules.text("10-alibi-exec"))
+      let before = try watch.control.status().lost
+      for _ in 0..<100 { _ = try Subprocess.run("/bin/true") }
+      let events = try await watch.drain().filter { $0.types.contains("EXECVE") && $0.ending == .complete }
+      #expect(events.count == 100)
+      #expect(try watch.control.status().lost == before)
+    }
+
+    @Test("a count of lost records that somebody resets is told of")
+    func reset() async throws {
+      guard try Subprocess.run("/usr/bin/env", ["auditctl", "-v"]).status == 0 else {
+        try Test.cancel("needs auditctl")
+      }
+      let watch = try AuditWatch(.owner, receiveBuffer: 8192, ShippedRules.text("10-alibi-exec"))
+      #expect(try Subprocess.run("/usr/bin/env", ["auditctl", "--reset-lost"]).status >= 0)
+      let change = try await watch.drain().first { $0.change?.setting != nil }
+      #expect(change?.change?.value == 0)
+    }
+
+    @Test("beside an audit daemon every record is heard, its own messages excepted", .tool("auditd", "-h"))
+    func listener() async throws {
+      let daemon = try AuditDaemon()
+      let watch = try AuditWatch(.listener, ShippedRules.text("10-alibi-exec"))
+      #expect(try watch.control.status().pid == daemon.pid)
+      #expect(throws: Errno.fileExists) { try AuditSource(.owner, receiveBuffer: 0) }
+      for _ in 0..<20 { _ = try Subprocess.run("/bin/true") }
+      let events = try await watch.drain()
+      #expect(events.count { $0.types.contains("EXECVE") && $0.ending == .complete } == 20)
+      let log = try await daemon.log(containing: "alibi-test \(Procfs.ownPid)")
+      for event in events where event.types.contains("EXECVE") {
+        #expect(log.contains(":\(event.stamp.serial)): argc="))
+      }
+      #expect(AuditHindrance.all().contains(.occupied(pid: daemon.pid)))
+    }
+
+    @Test("a listener that does not read loses records that the kernel does not count", .tool("auditd", "-h"))
+    func deaf() async throws {
+      let daemon = try AuditDaemon()
+      let watch = try AuditWatch(.listener, receiveBuffer: 8192, ShippedRules.text("10-alibi-exec"))
+      let before = try watch.control.status().lost
+      for _ in 0..<100 { _ = try Subprocess.run("/bin/true") }
+      _ = try await eventually { try watch.control.status().backlog == 0 }
+      var buffer = [UInt8](repeating: 0, count: AuditSource.longest)
+      let first = unsafe try buffer.withUnsafeMutableBytes { unsafe try watch.source.receive(into: $0) }
+      #expect(first == .lost)
+      #expect(try watch.control.status().lost == before)
+      _ = daemon
+    }
+  }
+}
+
+/// An audit daemon in the foreground, with files of its own.
+final class AuditDaemon {
+  private let directory: ScratchDirectory
+  private let program: Subprocess
+  var pid: Int32 { program.pid }
+
+  init() throws {
+    let control = try AuditControl()
+    try AuditWatch.claim(control)
+    directory = try ScratchDirectory()
+    try directory.makeDirectory("plugins.d")
+    let settings = """
+      local_events = yes
+      write_logs = yes
+      log_file = \(directory.path)/audit.log
+      log_group = root
+      log_format = RAW
+      flush = NONE
+      max_log_file = 8
+      max_log_file_action = IGNORE
+      space_left = 1
+      space_left_action = IGNORE
+      admin_space_left = 1
+      admin_space_left_action = IGNORE
+      disk_full_action = SUSPEND
+      disk_error_action = SUSPEND
+      plugin_dir = \(directory.path)/plugins.d
+
+      """
+    try directory.write("auditd.conf", settings)
+    program = try Subprocess("/usr/sbin/auditd", ["-n", "-s", "nochange", "-c", directory.path])
+    for _ in 0..<500 {
+      if try control.status().pid == program.pid { return }
+      sleepThread(nanoseconds: 10_000_000)
+    }
+    throw Errno.timedOut
+  }
+
+  deinit {
+    program.signal(15)
+    _ = try? program.finish()
+  }
+
+  /// Its log, as soon as that is in it.
+  func log(containing text: String) async throws -> String {
+    let found = try await eventually {
+      let log = String(decoding: try Procfs.file("\(directory.path)/audit.log"), as: UTF8.self)
+      return log.contains(text) ? log : nil
+    }
+    return try #require(found)
+  }
+}
