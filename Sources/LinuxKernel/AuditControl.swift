@@ -69,6 +69,17 @@ public final class AuditControl: Sendable {
     _ = try ask(UInt16(AUDIT_ADD_RULE), rule.bytes)
   }
 
+  /// Adds rules; those that are there already stay.
+  ///
+  /// - Returns: those that the kernel refused, and why. What they would show is not seen.
+  public func load(_ rules: [AuditRule]) -> [(rule: AuditRule, error: Errno)] {
+    var refused: [(AuditRule, Errno)] = []
+    for rule in rules {
+      do throws(Errno) { try add(rule) } catch { if error != .fileExists { refused.append((rule, error)) } }
+    }
+    return refused
+  }
+
   /// AUDIT_DEL_RULE
   ///
   /// - Throws: ENOENT where there is none such.

@@ -20,17 +20,27 @@ public struct AuditRuleError: Error, Hashable, Sendable, CustomStringConvertible
 extension AuditRule {
   /// Reads a rule file in auditctl's syntax, as far as rules need it: `-a`, `-w`, `-S`, `-U`, `-F`, `-p`, `-k` and
   /// comments. What auditctl takes and this does not, such as settings, is an error and never left out.
-  public static func file(_ text: [UInt8]) throws(AuditRuleError) -> [AuditRule] {
+  ///
+  /// - Parameter isDirectory: whether a watch's path is a directory, which is watched with all beneath it. As auditctl
+  ///   does, the default looks.
+  public static func file(
+    _ text: [UInt8], isDirectory: ([UInt8]) -> Bool = AuditRule.isDirectory
+  ) throws(AuditRuleError) -> [AuditRule] {
     var rules: [AuditRule] = []
     for (index, line) in text.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
       let words = line.split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }.map { String(decoding: $0, as: UTF8.self) }
       guard let first = words.first, first.utf8.first != UInt8(ascii: "#") else { continue }
       var reader = Reader(words)
-      do throws(Problem) { rules.append(try reader.rule()) } catch {
+      do throws(Problem) { rules.append(try reader.rule(isDirectory)) } catch {
         throw AuditRuleError(line: index + 1, problem: error.text)
       }
     }
     return rules
+  }
+
+  /// Whether a directory is there, also behind symbolic links.
+  public static func isDirectory(_ path: [UInt8]) -> Bool {
+    (try? FileStatus(path: path, following: true))?.isDirectory ?? false
   }
 
   private struct Problem: Error {
@@ -46,7 +56,7 @@ extension AuditRule {
 
     init(_ words: [String]) { self.words = words }
 
-    mutating func rule() throws(Problem) -> AuditRule {
+    mutating func rule(_ isDirectory: ([UInt8]) -> Bool) throws(Problem) -> AuditRule {
       try split()
       var rule = try head()
       for option in options.dropFirst() {
@@ -58,7 +68,7 @@ extension AuditRule {
         default: throw Problem("-\(option.letter) twice, or not first")
         }
       }
-      if options[0].letter == "w" { try complete(watch: &rule) }
+      if options[0].letter == "w" { try complete(watch: &rule, isDirectory) }
       try check(rule)
       return rule
     }
@@ -180,13 +190,12 @@ extension AuditRule {
       rule.fields.append(Field(id: AUDIT_FILTERKEY, text: Array(key.utf8)))
     }
 
-    /// `-w PATH` is about every system call; a directory, which ends in `/`, with all beneath it.
-    private func complete(watch rule: inout AuditRule) throws(Problem) {
+    /// `-w PATH` is about every system call.
+    private func complete(watch rule: inout AuditRule, _ isDirectory: ([UInt8]) -> Bool) throws(Problem) {
       var path = Array(options[0].value.utf8)
-      let isDirectory = path.count > 1 && path.last == UInt8(ascii: "/")
-      if isDirectory { path.removeLast() }
+      while path.count > 1, path.last == UInt8(ascii: "/") { path.removeLast() }
       rule.includeAll()
-      rule.fields.insert(Field(id: isDirectory ? AUDIT_DIR : AUDIT_WATCH, text: path), at: 0)
+      rule.fields.insert(Field(id: isDirectory(path) ? AUDIT_DIR : AUDIT_WATCH, text: path), at: 0)
       guard rule.fields.contains(where: { $0.id == UInt32(AUDIT_PERM) }) else {
         throw Problem("a watch needs -p")
       }

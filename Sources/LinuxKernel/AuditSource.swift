@@ -41,7 +41,7 @@ public final class AuditSource: Sendable {
     let raw = descriptor.raw
     _ = try call { unsafe cl_audit_send(raw, UInt16(AUDIT_SET), 1, request, UInt32(request.count)) }
     // Kernels before 6.1 may send records first: looked at, so that none is taken away.
-    var peeked = [UInt8](repeating: 0, count: 64)
+    var peeked = [UInt8](repeating: 0, count: 512)
     for _ in 0..<100 {
       guard try call({ cl_wait_readable(raw, 2000) }) > 0 else { throw .timedOut }
       let count = try call { unsafe recv(raw, &peeked, peeked.count, Int32(MSG_PEEK)) }

@@ -31,6 +31,15 @@ struct AuditRuleTests {
     #expect(try rule("-a exit,always -F arch=b64 -S read -k alibi-x") == rule(text))
   }
 
+  @Test("a watch on a directory is about all beneath it, one on anything else about that name")
+  func watch() throws {
+    let text = Array("-w /a/b/ -p wa -k alibi-x".utf8)
+    let directory = try #require(AuditRule.file(text) { $0 == Array("/a/b".utf8) }.first)
+    let file = try #require(AuditRule.file(text) { _ in false }.first)
+    #expect(directory.fields[0].id == 107 && file.fields[0].id == 105)
+    #expect(directory.fields[0].text == Array("/a/b".utf8) && directory.fields[1].value == 10)
+  }
+
   @Test(
     "a line that is no rule says why",
     arguments: [

@@ -132,6 +132,14 @@ extension AuditEvent {
     return found
   }
 
+  /// Whether one of its paths is this file.
+  func leads(to status: FileStatus) -> Bool {
+    paths.contains { $0.inode == status.inode && $0.device == status.device }
+  }
+
+  /// Whether a child of that process executed something.
+  func isExecution(by parent: Int32) -> Bool { types.contains("EXECVE") && call?.caller.parent == parent }
+
   /// The bytes of a text, as characters.
   func text(_ text: AuditText) -> String {
     unsafe String(decoding: text.bytes(in: bytes.span.bytes), as: UTF8.self)
@@ -158,6 +166,13 @@ extension ScratchDirectory {
   /// Takes every right to it from everybody; root has its own.
   func protect(_ name: String) throws {
     try #require(Subprocess.run("/bin/chmod", ["0", self(name)]).status == 0)
+  }
+
+  /// Another one, with one file.
+  static func with(_ name: String) throws -> ScratchDirectory {
+    let made = try ScratchDirectory()
+    try made.write(name)
+    return made
   }
 
   func status(_ name: String) throws -> FileStatus { try FileStatus(path: Array(self(name).utf8)) }
