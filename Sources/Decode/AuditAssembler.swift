@@ -9,12 +9,12 @@ public struct AuditEvent: Hashable, Sendable {
 
   /// How an event ended.
   public enum Ending: Hashable, Sendable {
-    /// With AUDIT_EOE, or it is of one record by its kind.
+    /// With AUDIT_EOE, and with the call and as many AUDIT_PATH as the call tells of; or it is of one record by its kind.
     case complete
     /// No more of it came while many records of other events did. The kernel ends events that it makes outside a
     /// system call so, but also those whose end was lost.
     case quiet
-    /// It had no room: too many events were open, or it was too long. Something of it is missing.
+    /// Something of it is missing: a record was lost, or there was no room for it.
     case cut
   }
 
@@ -49,6 +49,17 @@ public struct AuditAssembler: Sendable {
     var event: AuditEvent
     /// How many records had come when its last did.
     var touched: UInt64
+    /// The AUDIT_PATH that its call tells of; nil while there is no call.
+    var items: Int32?
+    var paths: Int32 = 0
+
+    mutating func count(_ record: AuditRecord, in bytes: RawSpan) {
+      if record.type == .path { paths += 1 }
+      if let call = AuditSyscall(record, in: bytes) { items = call.items }
+    }
+
+    /// How it ended, now that its AUDIT_EOE is here.
+    var ending: AuditEvent.Ending { items.map { paths >= $0 } ?? false ? .complete : .cut }
   }
 
   private var open: [Open] = []
@@ -77,27 +88,34 @@ public struct AuditAssembler: Sendable {
     if record.type.isFromProgram {
       return body(AuditEvent(stamp: stamp, bytes: bytes.array(place), ending: .complete))
     }
-    if let index = open.lastIndex(where: { $0.event.stamp == stamp }) {
+    let index: Int
+    if let found = open.lastIndex(where: { $0.event.stamp == stamp }) {
+      index = found
       open[index].touched = count
       if open[index].event.bytes.count + place.count > longest {
         open[index].event.ending = .cut
       } else {
         open[index].event.bytes += bytes.array(place)
       }
-      if record.type == .endOfEvent { body(finish(index, .complete)) }
     } else {
       if open.count == room { body(finish(0, .cut)) }
+      index = open.count
       let event = AuditEvent(stamp: stamp, bytes: bytes.array(place), ending: .complete)
       open.append(Open(event: event, touched: count))
-      // An end alone: what it ends was lost, or had no room.
-      if record.type == .endOfEvent { body(finish(open.count - 1, .cut)) }
     }
+    open[index].count(record, in: bytes)
+    if record.type == .endOfEvent { body(finish(index, open[index].ending)) }
     while let index = open.firstIndex(where: { count - $0.touched > patience }) { body(finish(index, .quiet)) }
   }
 
   /// Gives out what is open: nothing more will come.
   public mutating func finish(_ body: (AuditEvent) -> Void) {
     while !open.isEmpty { body(finish(0, .quiet)) }
+  }
+
+  /// Records were lost: what is open may lack some of them.
+  public mutating func lose() {
+    for index in open.indices { open[index].event.ending = .cut }
   }
 
   private mutating func finish(_ index: Int, _ ending: AuditEvent.Ending) -> AuditEvent {

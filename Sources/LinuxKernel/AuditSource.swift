@@ -7,7 +7,9 @@ public final class AuditSource: Sendable {
 
   /// How records get here.
   public enum Place: Sendable {
-    /// As the audit daemon: the kernel keeps what this reader is too slow for, and writes no record into its own log.
+    /// As the audit daemon. What finds no room in the socket for about a second is dropped without being counted,
+    /// unless the kernel was started with `audit=1`; until then it waits in the kernel, which counts what exceeds the
+    /// backlog's limit. No record goes into the kernel's own log while there is room.
     case owner
     /// Beside an audit daemon, AUDIT_NLGRP_READLOG. What this reader is too slow for is gone, and counted nowhere
     /// but in `lost` here.
@@ -61,7 +63,8 @@ public final class AuditSource: Sendable {
     case foreign
     /// Nothing waits.
     case none
-    /// Records were dropped since the last call (ENOBUFS), or one was longer than the buffer.
+    /// The socket had no room since the last call (ENOBUFS), so records may have been dropped; or one was longer than
+    /// the buffer.
     case lost
   }
 

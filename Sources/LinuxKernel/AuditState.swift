@@ -92,13 +92,15 @@ public struct AuditState: Hashable, Sendable, LosslessStringConvertible {
     let status = try control.status()
     guard !status.isLocked else { return }
     let now = Settings(status)
+    // Off before the limits shrink and on after they grew: in between, processes would wait for a backlog without room.
+    if now.isEnabled, !target.isEnabled, isWanted(now, .enabled) { try control.set(isEnabled: false) }
     if now.backlogLimit != target.backlogLimit, isWanted(now, .backlogLimit) {
       try control.set(backlogLimit: target.backlogLimit)
     }
     if now.backlogWaitTime != target.backlogWaitTime, isWanted(now, .backlogWaitTime) {
       try control.set(backlogWaitTime: target.backlogWaitTime)
     }
-    if now.isEnabled != target.isEnabled, isWanted(now, .enabled) { try control.set(isEnabled: target.isEnabled) }
+    if !now.isEnabled, target.isEnabled, isWanted(now, .enabled) { try control.set(isEnabled: true) }
   }
 
   /// `found=0,64,15000 made=1,8192,0`

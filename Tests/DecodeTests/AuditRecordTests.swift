@@ -296,7 +296,7 @@ struct AuditAssemblerTests {
   private func run(_ assembler: inout AuditAssembler, _ records: [(UInt16, Int)]) throws -> [AuditEvent] {
     var events: [AuditEvent] = []
     for (type, serial) in records {
-      let bytes = record(type, "audit(1.002:\(serial)): syscall=1")
+      let bytes = record(type, "audit(1.002:\(serial)): syscall=1 items=1")
       var offset = 0
       let found = try #require(try unsafe AuditRecord.next(in: bytes.span.bytes, at: &offset))
       unsafe assembler.add(found, at: 0..<offset, in: bytes.span.bytes) { events.append($0) }
@@ -307,10 +307,10 @@ struct AuditAssemblerTests {
   @Test("records of two events among each other become two events")
   func interleaved() throws {
     var assembler = AuditAssembler()
-    let events = try run(&assembler, [(1300, 1), (1300, 2), (1307, 1), (1307, 2), (1320, 2), (1302, 1), (1320, 1)])
+    let events = try run(&assembler, [(1300, 1), (1300, 2), (1302, 2), (1307, 1), (1320, 2), (1302, 1), (1320, 1)])
     #expect(events.map(\.stamp.serial) == [2, 1] && events.allSatisfy { $0.ending == .complete })
     #expect(
-      events.map { $0.all { record, _ in record.type.rawValue } } == [[1300, 1307, 1320], [1300, 1307, 1302, 1320]])
+      events.map { $0.all { record, _ in record.type.rawValue } } == [[1300, 1302, 1320], [1300, 1307, 1302, 1320]])
     #expect(assembler.pending == 0)
   }
 
@@ -330,6 +330,23 @@ struct AuditAssemblerTests {
     #expect(try run(&assembler, [(1320, 1)]).map(\.ending) == [.cut, .cut])
     let long = try run(&assembler, [(1307, 3), (1307, 3), (1320, 3)])
     #expect(long.map(\.ending) == [.cut] && long[0].bytes.count <= 100)
+  }
+
+  @Test(
+    "an event that lacks its call, or a path that its call tells of, is cut", arguments: [[1302, 1320], [1300, 1320]])
+  func lacking(types: [UInt16]) throws {
+    var assembler = AuditAssembler()
+    #expect(try run(&assembler, types.map { ($0, 1) }).map(\.ending) == [.cut])
+    #expect(try run(&assembler, [(1300, 2), (1302, 2), (1320, 2)]).map(\.ending) == [.complete])
+  }
+
+  @Test("once records were lost, what is open may lack some")
+  func loss() throws {
+    var assembler = AuditAssembler()
+    #expect(try run(&assembler, [(1300, 1), (1302, 1)]).isEmpty)
+    assembler.lose()
+    #expect(try run(&assembler, [(1320, 1)]).map(\.ending) == [.cut])
+    #expect(try run(&assembler, [(1300, 2), (1302, 2), (1320, 2)]).map(\.ending) == [.complete])
   }
 
   @Test("a program's message is an event at once")

@@ -84,7 +84,9 @@ struct AuditRuleTests {
 extension KernelFacts {
   /// Rule files as auditctl reads them.
   struct AuditRuleFiles {
-    @Test("auditctl makes the same rules of each file", .tool("auditctl", "-v"), arguments: ShippedRules.files)
+    @Test(
+      "auditctl makes the same rules of each file", .enabled(if: AuditDaemon.isInstalled, "needs auditctl"),
+      arguments: ShippedRules.files)
     func auditctl(name: String) throws {
       // Before 3.1 it does not know io_uring's list, as the file says.
       let tool = try Subprocess.run("/usr/bin/env", ["auditctl", "-v"]).output.firstMatch(of: #/(\d+)\.(\d+)/#)
