@@ -27,7 +27,8 @@ let package = Package(
   ],
   targets: [
     .target(name: "CLinux"),
-    .target(name: "LinuxKernel", dependencies: ["CLinux"], swiftSettings: strict),
+    .systemLibrary(name: "CAudit", providers: [.apt(["libaudit-dev"])]),
+    .target(name: "LinuxKernel", dependencies: ["CLinux", "CAudit"], swiftSettings: strict),
     .target(name: "Decode", swiftSettings: strict),
     // An entry borrows the ring's memory; saying so still needs an experimental attribute.
     .target(name: "Journal", swiftSettings: strict + [.enableExperimentalFeature("Lifetimes")]),

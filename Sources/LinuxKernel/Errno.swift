@@ -24,6 +24,10 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
   public static let invalidArgument = Errno(rawValue: EINVAL)
   /// ENOBUFS: a netlink socket dropped messages
   public static let noBufferSpace = Errno(rawValue: ENOBUFS)
+  /// EMSGSIZE: longer than there is room for
+  public static let messageTooLong = Errno(rawValue: EMSGSIZE)
+  /// EEXIST
+  public static let fileExists = Errno(rawValue: EEXIST)
   /// ESTALE: a file handle's file is gone
   public static let staleHandle = Errno(rawValue: ESTALE)
   /// ETIMEDOUT

@@ -3,6 +3,8 @@
 //   workload files DIRECTORY COUNT PASSES   open, read, close each of DIRECTORY/0 ... DIRECTORY/COUNT-1
 //   workload tree DIRECTORY PASSES          walks DIRECTORY and reads every file, as a search does
 //   workload spawn COUNT                    posix_spawn of /bin/true, and waiting for it
+//   workload calls COUNT                    a system call that does nothing, by its number
+//   workload connect PATH COUNT             a unix socket that listens at PATH: connect, accept, close
 //   workload agent PROGRAM ARGUMENT...      stands in for an agent: runs PROGRAM as a child; does no work itself
 //
 // Prints "OPERATIONS NANOSECONDS". What comes before the clock starts (the loader, one untimed pass that fills the
@@ -15,6 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,6 +85,31 @@ static long spawn(int count) {
   return count;
 }
 
+static long calls(int count) {
+  for (int i = 0; i < count; i++) syscall(SYS_getppid);
+  return count;
+}
+
+static long connects(const char *path, int count) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path) die(path);
+  strcpy(address.sun_path, path);
+  int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  unlink(path);
+  if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 1) < 0)
+    die(path);
+  for (int i = 0; i < count; i++) {
+    int one = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (one < 0 || connect(one, (struct sockaddr *)&address, sizeof address) < 0) die("connect");
+    int other = accept(listener, NULL, NULL);
+    if (other < 0) die("accept");
+    close(one);
+    close(other);
+  }
+  close(listener);
+  return count;
+}
+
 static int agent(char **command) {
   int status;
   pid_t child = fork();
@@ -111,8 +141,17 @@ int main(int count, char **arguments) {
     spawn(10);
     began = now();
     operations = spawn(atoi(arguments[2]));
+  } else if (!strcmp(kind, "calls") && count == 3) {
+    calls(1000);
+    began = now();
+    operations = calls(atoi(arguments[2]));
+  } else if (!strcmp(kind, "connect") && count == 4) {
+    connects(arguments[2], 10);
+    began = now();
+    operations = connects(arguments[2], atoi(arguments[3]));
   } else {
-    fprintf(stderr, "workload: files DIRECTORY COUNT PASSES | tree DIRECTORY PASSES | spawn COUNT | agent PROGRAM ...\n");
+    fprintf(stderr, "workload: files DIRECTORY COUNT PASSES | tree DIRECTORY PASSES | spawn COUNT | calls COUNT | "
+                    "connect PATH COUNT | agent PROGRAM ...\n");
     return 2;
   }
   printf("%ld %lld\n", operations, now() - began);

@@ -28,6 +28,7 @@ extern int64_t *act_notes;
 
 int act_file(Action action, const struct job *job);
 int act_ring(const struct job *job);
+int act_call(const struct job *job);
 int act_descriptor(Action action, const struct job *job);
 int act_process(Action action, const struct job *job);
 int act_read_name(const char *name);

@@ -28,6 +28,7 @@ int act_start(
   if (action < ActionRing) _exit(act_file(action, &job));
   if (action == ActionRing) _exit(act_ring(&job));
   if (action < ActionExecute) _exit(act_descriptor(action, &job));
+  if (action == ActionCall) _exit(act_call(&job));
   _exit(act_process(action, &job));
 }
 

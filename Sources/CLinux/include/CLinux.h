@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <linux/connector.h>
 #include <linux/cn_proc.h>
 #include <linux/netlink.h>
@@ -66,6 +67,14 @@ int cl_open_by_handle(int mount_fd, int32_t type, const void *bytes, uint32_t co
 int cl_connector_open(int receive_bytes);
 // One datagram of the kernel's; -1 with errno, 0 for one that is not from the kernel.
 ssize_t cl_connector_receive(int fd, void *into, size_t room);
+
+// A socket of audit(8): for requests and for the records of an audit daemon, or one that only listens to the log.
+int cl_audit_open(int receive_bytes, int listens);
+int cl_audit_send(int fd, uint16_t type, uint32_t number, const void *payload, uint32_t count);
+// One message of the kernel's, its nlmsg_len made the true one; -1 with errno, 0 for one that is not from the kernel.
+ssize_t cl_audit_receive(int fd, void *into, size_t room);
+// 1 when something is to be read, 0 when the time is over.
+int cl_wait_readable(int fd, int milliseconds);
 
 // f_fsid is a struct whose fields are private in glibc.
 uint64_t cl_fsid(const struct statfs *info);

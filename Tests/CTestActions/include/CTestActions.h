@@ -50,6 +50,8 @@ typedef enum __attribute__((enum_extensibility(closed))) Action : int32_t {
   // Namespaces
   ActionReadInNamespace,     // unshare(CLONE_NEWNS), then open, read, close
   ActionUserOverlay,         // an ordinary user in own namespaces: overlay lower:empty on merged, read
+  // Calls that audit rules are about
+  ActionCall,                // the call named `name` (calls.c); `other` is its path where it has one
 } Action;
 
 // Forks a child that changes to `directory`, does the action and exits with 0 or an errno.

@@ -5,6 +5,7 @@ extension FuzzTarget {
   public static let decoders = [
     FuzzTarget(name: "fanotify", run: fanotify), FuzzTarget(name: "perf", run: perf),
     FuzzTarget(name: "connector", run: connector), FuzzTarget(name: "procfs", run: procfs),
+    FuzzTarget(name: "audit", run: audit),
   ]
 }
 
@@ -65,6 +66,63 @@ private func promise(_ range: Range<Int>, within bytes: [UInt8]) throws {
 
 @Sendable private func connector(_ bytes: [UInt8]) throws {
   try walk(bytes, ConnectorRecord.next) { _ in }
+}
+
+@Sendable private func audit(_ bytes: [UInt8]) throws {
+  var assembler = AuditAssembler(room: 4, patience: 8, longest: 4096)
+  var given = 0
+  var taken = 0
+  var broken: (any Error)?
+  func take(_ event: AuditEvent) {
+    given += event.bytes.count
+    let arguments = event.arguments() ?? []
+    do {
+      try promise(event.bytes.count <= max(4096, bytes.count), "an event longer than it may be")
+      try promise(arguments.reduce(0) { $0 + $1.count } <= event.bytes.count, "more arguments than there are bytes")
+    } catch { broken = error }
+  }
+  var start = 0
+  try walk(bytes, AuditRecord.next) { record in
+    var end = start
+    _ = try unsafe AuditRecord.next(in: bytes.span.bytes, at: &end)
+    try look(at: record, in: bytes)
+    taken += end - start
+    unsafe assembler.add(record, at: start..<end, in: bytes.span.bytes, take)
+    start = end
+    try promise(assembler.pending <= 4, "more events open than there is room for")
+  }
+  assembler.finish(take)
+  try promise(given <= taken && assembler.pending == 0, "bytes out of nothing, or an event forgotten")
+  if let broken { throw broken }
+}
+
+private func look(at record: AuditRecord, in bytes: [UInt8]) throws {
+  let span = unsafe bytes.span.bytes
+  try promise(record.body, within: bytes)
+  var fields = record.fields
+  while let field = fields.next(in: span) {
+    try promise(field.name, within: bytes)
+    try promise(!field.name.isEmpty, "a field without a name")
+    try promise(field.text.range, within: bytes)
+  }
+  var arguments = AuditArguments(record)
+  while let argument = arguments?.next(in: span) { try promise(argument.text.range, within: bytes) }
+  let call = AuditSyscall(record, in: span)
+  let change = AuditConfigChange(record, in: span)
+  let texts = [
+    call?.key, call?.caller.name, call?.caller.executable, call?.caller.terminal, AuditPath(record, in: span)?.name,
+    AuditNote.workingDirectory(record, in: span), AuditNote.processTitle(record, in: span),
+    AuditObject(record, in: span)?.name, change?.operation, change?.key,
+    AuditProgramMessage(record, in: span)?.message,
+  ]
+  for text in texts {
+    guard let text else { continue }
+    try promise(text.range, within: bytes)
+    try promise(text.bytes(in: span).count == text.count, "a text lost bytes")
+  }
+  if case .unix(let path, _) = AuditAddress(record, in: span) { try promise(path.range, within: bytes) }
+  _ = AuditLogin(record, in: span)
+  _ = record.replacer(in: span)
 }
 
 /// `/proc/PID/mountinfo` and `/proc/PID/stat`.

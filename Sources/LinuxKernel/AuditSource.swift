@@ -1,0 +1,113 @@
+internal import CLinux
+
+/// Audit records as they come from the kernel, through a socket of their own.
+public final class AuditSource: Sendable {
+  /// The netlink socket; readable when a record waits.
+  public let descriptor: OwnedDescriptor
+
+  /// How records get here.
+  public enum Place: Sendable {
+    /// As the audit daemon. What finds no room in the socket for about a second is dropped without being counted,
+    /// unless the kernel was started with `audit=1`; until then it waits in the kernel, which counts what exceeds the
+    /// backlog's limit. No record goes into the kernel's own log while there is room.
+    case owner
+    /// Beside an audit daemon, AUDIT_NLGRP_READLOG. What this reader is too slow for is gone, and counted nowhere
+    /// but in `lost` here.
+    case listener
+  }
+
+  /// Opens the socket; as owner, takes the place of audit daemon for this process, whose own system calls audit does
+  /// not record from then on.
+  ///
+  /// - Parameter receiveBuffer: bytes of socket buffer; root may exceed the system's ceiling.
+  /// - Throws: EPERM without CAP_AUDIT_CONTROL or CAP_AUDIT_READ, EPROTONOSUPPORT without audit, EEXIST where another
+  ///   process has the place and lives.
+  public init(_ place: Place, receiveBuffer: Int32) throws(Errno) {
+    let opened = try call { cl_audit_open(receiveBuffer, place == .listener ? 1 : 0) }
+    descriptor = OwnedDescriptor(adopting: opened)
+    if place == .owner { try register(getpid()) }
+  }
+
+  /// Takes over a socket that another process opened: the records still go to it.
+  public init(adopting descriptor: consuming OwnedDescriptor) {
+    self.descriptor = descriptor
+  }
+
+  /// Gives up the place of audit daemon; only the process that took it can. Records that wait are kept and can be read.
+  ///
+  /// Without it the kernel finds out with the next record, which it then writes into its own log.
+  public func resign() throws(Errno) { try register(0) }
+
+  private func register(_ pid: Int32) throws(Errno) {
+    let request = AuditStatus.request(AUDIT_STATUS_PID, at: 12, UInt32(bitPattern: pid))
+    let raw = descriptor.raw
+    _ = try call { unsafe cl_audit_send(raw, UInt16(AUDIT_SET), 1, request, UInt32(request.count)) }
+    // Kernels before 6.1 may send records first: looked at, so that none is taken away.
+    var peeked = [UInt8](repeating: 0, count: 512)
+    for _ in 0..<100 {
+      guard try call({ cl_wait_readable(raw, 2000) }) > 0 else { throw .timedOut }
+      let count = try call { unsafe recv(raw, &peeked, peeked.count, Int32(MSG_PEEK)) }
+      guard unsafe Int32(peeked.integer(UInt16.self, at: 4)) == NLMSG_ERROR, count >= 20 else { return }
+      _ = try call { unsafe cl_audit_receive(raw, &peeked, peeked.count) }
+      let error = unsafe peeked.integer(Int32.self, at: 16)
+      guard error == 0 else { throw Errno(rawValue: -error) }
+      return
+    }
+  }
+
+  /// What one attempt to receive brought.
+  public enum Received: Sendable, Equatable {
+    /// One record, `nlmsghdr` first, and zeroes up to a multiple of four: this many bytes.
+    case record(Int)
+    /// A message somebody else sent; ignored.
+    case foreign
+    /// Nothing waits.
+    case none
+    /// The socket had no room since the last call (ENOBUFS), so records may have been dropped; or one was longer than
+    /// the buffer.
+    case lost
+  }
+
+  /// Room for the longest record, with its header: MAX_AUDIT_MESSAGE_LENGTH bounds what programs send, PATH_MAX in
+  /// hexadecimal what the kernel writes.
+  public static let longest = 16_384
+
+  /// Takes one record. Nothing is allocated.
+  ///
+  /// - Parameter target: at least `longest` bytes.
+  public func receive(into target: UnsafeMutableRawBufferPointer) throws(Errno) -> Received {
+    do {
+      let raw = descriptor.raw
+      let count = try call { unsafe cl_audit_receive(raw, target.baseAddress, target.count & ~3) }
+      guard count > 0 else { return .foreign }
+      let padded = (count + 3) & ~3
+      for at in count..<padded { unsafe target[at] = 0 }
+      return .record(padded)
+    } catch .wouldBlock {
+      return .none
+    } catch .noBufferSpace {
+      return .lost
+    } catch .messageTooLong {
+      return .lost
+    }
+  }
+
+  /// Takes as many records as there are and fit, one behind the other.
+  ///
+  /// - Returns: how many bytes were filled; whether records were dropped; whether nothing more waits.
+  public func drain(
+    into target: UnsafeMutableRawBufferPointer
+  ) throws(Errno) -> (count: Int, isLossy: Bool, isEmpty: Bool) {
+    var used = 0
+    var isLossy = false
+    while used + Self.longest <= target.count {
+      switch unsafe try receive(into: UnsafeMutableRawBufferPointer(rebasing: target[used...])) {
+      case .record(let count): used += count
+      case .foreign: continue
+      case .lost: isLossy = true
+      case .none: return (used, isLossy, true)
+      }
+    }
+    return (used, isLossy, false)
+  }
+}
