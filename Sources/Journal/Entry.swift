@@ -35,10 +35,12 @@ public enum EntryKind: UInt16, Sendable {
   case heartbeat = 15
   /// The mounts of a namespace, as they were seen: `MountTableEntry`.
   case mountTable = 16
+  /// Records of audit, each a netlink message padded to four bytes.
+  case audit = 17
 
   /// Whether the payload is the kernel's, event after event, each with its length in the first four bytes:
   /// `fanotify_event_metadata.event_len`, `nlmsghdr.nlmsg_len`.
-  var isWalkable: Bool { self == .fanotify || self == .connector }
+  var isWalkable: Bool { self == .fanotify || self == .connector || self == .audit }
 }
 
 /// Every entry: 16 bytes of header, the payload, and filling up to a multiple of eight.

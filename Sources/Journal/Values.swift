@@ -53,6 +53,8 @@ public enum LossSource: UInt8, Hashable, Sendable, CaseIterable {
   case connector = 4
   /// The journal itself.
   case journal = 5
+  /// The audit system.
+  case audit = 6
 
   /// The word used in gaps.
   public var label: String {
@@ -62,6 +64,7 @@ public enum LossSource: UInt8, Hashable, Sendable, CaseIterable {
     case .perf: "perf"
     case .connector: "connector"
     case .journal: "journal"
+    case .audit: "audit"
     }
   }
 }
