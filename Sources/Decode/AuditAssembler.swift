@@ -18,6 +18,13 @@ public struct AuditEvent: Hashable, Sendable {
     case cut
   }
 
+  /// Goes through its records.
+  public func forEach(_ body: (AuditRecord, RawSpan) -> Void) {
+    let bytes = unsafe self.bytes.span.bytes
+    var offset = 0
+    while let record = try? AuditRecord.next(in: bytes, at: &offset) { body(record, bytes) }
+  }
+
   /// The arguments of an execution, put together; nil where it is none, or where some are missing.
   public func arguments() -> [[UInt8]]? {
     var count: Int?
@@ -75,6 +82,9 @@ public struct AuditAssembler: Sendable {
     self.patience = patience
     self.longest = longest
   }
+
+  /// The records of events that have not ended, for another assembler to take in.
+  public var waiting: [UInt8] { open.flatMap(\.event.bytes) }
 
   /// How many events have not ended.
   public var pending: Int { open.count }

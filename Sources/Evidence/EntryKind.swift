@@ -23,6 +23,7 @@ enum EntryKind: UInt8, CaseIterable {
   case sensor
   case unseen
   case bearer
+  case command
 
   /// The table or join, with the columns.
   private var source: (from: String, columns: String) {
@@ -62,6 +63,7 @@ enum EntryKind: UInt8, CaseIterable {
         "run, t0, t1, boot0, boot1, rules_digest, canaries_sent, canaries_seen, losses, file_systems"
       )
     case .unseen: ("sealed_file_systems t", "seal, file_system, device, is_marked, has_canary")
+    case .command: ("commands t", "process, arguments, masked, directory")
     // Whose an access was where its process does not tell.
     case .bearer: ("accesses t LEFT JOIN processes p ON p.id = t.process", "t.session")
     }

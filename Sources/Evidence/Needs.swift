@@ -11,7 +11,7 @@ struct Needs {
     [event]
     + [
       EntryKind.bearer, .change, .name, .gap, .incident, .unseen, .sensor, .mounts, .mountTable, .fileSystem,
-      .privilege, .file, .process, .conversation, .session, .person, .run,
+      .privilege, .file, .command, .process, .conversation, .session, .person, .run,
     ].map { Int64($0.rawValue) }
 
   /// The end of what is pruned.
@@ -137,6 +137,10 @@ struct Needs {
     case .change: try needs(change: id, db)
     case .name: try needs(name: id, db)
     case .process: try needs(process: id, db)
+    case .command:
+      try Int64.fetchOne(
+        db.cachedStatement(sql: "SELECT process FROM commands WHERE id = ?"), arguments: [id]
+      ).map { try needs(process: $0, db) } ?? false
     case .conversation:
       try Int64.fetchOne(
         db.cachedStatement(sql: "SELECT session FROM conversations WHERE id = ?"), arguments: [id]

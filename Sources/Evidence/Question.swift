@@ -162,6 +162,8 @@ public struct Verdict: Sendable {
   public var accesses: [AccessRow]
   /// Accesses that could have been of the kind asked about.
   public var possible: [AccessRow]
+  /// Attempts that were refused: no accesses, whatever the verdict.
+  public var denied: [AccessRow] = []
   /// Accesses of the target for which nobody can be named.
   public var unattributed: [AccessRow]
   /// The sub-intervals that nothing vouches for.

@@ -144,6 +144,7 @@ enum Schema {
     registerKeeping(&migrator)
     registerAnchors(&migrator)
     registerDeputies(&migrator)
+    registerCommands(&migrator)
     return migrator
   }
 }

@@ -40,7 +40,8 @@ extension StoreReader {
       }
       let isInherited = access.operations.contains(.inherited)
       let hazards = access.operations.intersection(Operations.deputies.union(.inherited))
-      guard isNow || isHeld, isInherited || does(.any) else { continue }
+      let isDenied = access.result != 0
+      guard isNow || isHeld, isInherited || isDenied || does(.any) else { continue }
       if row.isFileErased {
         source.addGap(
           Interval(from: access.time.from, to: max(access.time.to, end ?? .distantPast)).intersection(source.time)
@@ -50,7 +51,7 @@ extension StoreReader {
       if isInherited, try isOwn(access, db) { continue }
       let key = Taken(
         file: raw["file"], session: access.session, writes: does(.write), executes: does(.exec),
-        hazards: hazards, isDenied: access.result != 0)
+        hazards: hazards, isDenied: isDenied)
       // Not only of the first: a name that cannot be told is in doubt for as long as there are accesses.
       if access.path == nil { untold.append(access.time.intersection(source.time) ?? source.time) }
       guard taken.insert(key).inserted else { continue }

@@ -145,6 +145,12 @@ extension StoreReader {
     verdict.hazards += try rawDevices(question, inScope, db)
     for hit in hits {
       let row = hit.row
+      if row.access.result != 0 {
+        if row.access.session.map(inScope.contains) == true, hit.doubt == nil, !row.isFileErased, !row.isSessionErased {
+          verdict.denied.append(row)
+        }
+        continue
+      }
       let isInherited = row.access.operations.contains(.inherited)
       let answer = hit.answer(question)
       guard isInherited ? question.kind != .exec : answer != .didNot else { continue }

@@ -89,6 +89,14 @@ public struct AccessRow: Sendable, Hashable {
   public var pid: Int32?
   /// What the process was for the session.
   public var processClass: ProcessClass?
+  /// The record of the process's program, and since when it ran.
+  public var program: (process: Int64, started: Timestamp)? {
+    guard let process = access.process, let programStarted else { return nil }
+    return (process, programStarted)
+  }
+  var programStarted: Timestamp?
+  /// With which arguments it was run; nil where audit did not tell.
+  public var command: Command?
   /// Until when the file was held, mapped or open; in the distant future where no end is known. Nil where the access
   /// was over with its last event.
   public var heldUntil: Timestamp?
@@ -243,7 +251,9 @@ extension StoreReader {
       while found.count < filter.limit ?? .max, let row = try cursor.next() {
         let entry = AccessRow(row: row)
         if let pattern = filter.path, !(entry.access.path.map(pattern.matches) ?? false) { continue }
-        if entry.access.operations.answer(filter.kind) != .did { continue }
+        // Of what was denied there is nothing that was done; it belongs to what was tried.
+        let isTried = entry.access.result != 0 && filter.kind == .any
+        if !isTried, entry.access.operations.answer(filter.kind) != .did { continue }
         // Of a session that bore several ids in turn only the time of the one asked for; what came before
         // its first label counts for any.
         if let bearer = entry.session, bearers.contains(bearer), entry.isLabelled,
@@ -299,10 +309,11 @@ extension StoreReader {
     SELECT a.*, q.released, s.ended AS session_ended, f.path, f.name, f.file_system, f.inode, f.generation, f.subvolume, \
     f.erased AS file_erased, s.erased AS session_erased, s.key AS session_key, s.agent, \
     s.uid, s.login_uid, s.user_name, s.terminal, s.working_directory, s.project, p.executable, p.pid, p.class, \
+    p.started AS process_started, k.arguments, k.masked, k.directory, \
     (SELECT c.conversation FROM conversations c WHERE c.session = a.session AND c.since <= a.t1 \
     ORDER BY c.since DESC, c.id DESC LIMIT 1) AS conversation, \
     (SELECT c.conversation FROM conversations c WHERE c.session = a.session ORDER BY c.since, c.id LIMIT 1) AS first \
-    FROM accesses a JOIN files f ON f.id = a.file \(holders)
+    FROM accesses a JOIN files f ON f.id = a.file \(holders) LEFT JOIN commands k ON k.process = a.process
     """
 }
 
@@ -356,6 +367,12 @@ extension AccessRow {
       project: row.path("project"), executable: row.path("executable"), pid: row["pid"],
       processClass: (row["class"] as String?).flatMap { ProcessClass(rawValue: $0) }, heldUntil: row.heldUntil,
       isFileErased: row["file_erased"], isSessionErased: row["session_erased"] ?? false)
+    programStarted = row.time("process_started")
+    if let process = access.process, let arguments = row["arguments"] as Blob? {
+      command = Command(
+        process: process, arguments: arguments.bytes.split(separator: 0, omittingEmptySubsequences: false).dropLast().map(Array.init),
+        masked: row["masked"], directory: row.path("directory"))
+    }
   }
 }
 

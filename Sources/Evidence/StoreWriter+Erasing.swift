@@ -311,6 +311,9 @@ struct Erasure {
         .conversation, "SELECT id FROM conversations WHERE session = ?", id, "DELETE FROM conversations WHERE id = ?",
         db)
       try take(
+        .command, "SELECT c.id FROM commands c JOIN processes p ON p.id = c.process WHERE p.session = ?", id,
+        "DELETE FROM commands WHERE id = ?", db)
+      try take(
         .process, "SELECT id FROM processes WHERE session = ?", id,
         "UPDATE processes SET pid = 0, pid_started = 0, executable = x'', class = '' WHERE id = ?", db)
     }
@@ -359,6 +362,12 @@ struct Erasure {
       try db.execute(sql: "UPDATE gaps SET reason = 'a session joined late' WHERE id = ?", arguments: [id])
       places.insert(Place(kind: .gap, id: id))
     }
+    for row in try Row.fetchAll(db, sql: "SELECT id, arguments, directory FROM commands")
+    where tells((row["arguments"] as Blob).bytes) || tells((row["directory"] as Blob?)?.bytes ?? []) {
+      try db.execute(
+        sql: "UPDATE commands SET arguments = x'', directory = NULL WHERE id = ?", arguments: [row["id"] as Int64])
+      places.insert(Place(kind: .command, id: row["id"]))
+    }
     for row in try Row.fetchAll(db, sql: "SELECT id, detail FROM incidents") where tells(row["detail"] as String) {
       try db.execute(sql: "UPDATE incidents SET detail = 'erased' WHERE id = ?", arguments: [row["id"] as Int64])
       places.insert(Place(kind: .incident, id: row["id"]))
@@ -369,9 +378,10 @@ struct Erasure {
     }
   }
 
-  private func tells(_ text: String) -> Bool {
-    let bytes = Array(text.utf8)
-    return words.contains { word in
+  private func tells(_ text: String) -> Bool { tells(Array(text.utf8)) }
+
+  private func tells(_ bytes: [UInt8]) -> Bool {
+    words.contains { word in
       bytes.count >= word.count
         && (0...(bytes.count - word.count)).contains { bytes[$0..<($0 + word.count)].elementsEqual(word) }
     }

@@ -53,16 +53,24 @@ struct Claim {
 extension Engine {
   mutating func attribute(_ bytes: RawSpan, _ oracle: inout some Oracle) {
     var offset = 0
+    var start = 0
     // A malformed event was reported by the first pass; what precedes it counts.
     while let record = try? FanotifyRecord.next(in: bytes, at: &offset) {
+      defer { start = offset }
       if record.mask.contains(.overflow) || record.pid == run?.ownPid { continue }
       if processes.standing(record.pid) == .bystander {
+        if audit.isHeard, !sessions.isEmpty, !record.mask.isDisjoint(with: Self.memorable), !record.mask.contains(.onDirectory) {
+          recent.append(unsafe bytes.extracting(start..<offset))
+        }
         bystander(record, bytes, &oracle)
       } else {
         attribute(record, bytes, &oracle)
       }
     }
   }
+
+  /// What may turn out to be a deputy's.
+  private static let memorable: FanotifyMask = [.open, .access, .modify, .create, .delete, .rename, .openExec]
 
   /// Nobody's access is kept; only what shows that the rules have rotted.
   private mutating func bystander(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
@@ -179,11 +187,12 @@ extension Engine {
 
   // MARK: - Episodes
 
+  /// - Parameter known: for a deputy of whom that was not known when the event was read.
   mutating func enter(
-    _ pid: Int32, _ identity: FileIdentity, places: [RawPath], name: [UInt8], operations: Operations,
-    time: UInt64? = nil
+    _ pid: Int32, _ identity: FileIdentity, for known: Deputy? = nil, places: [RawPath], name: [UInt8],
+    operations: Operations, time: UInt64? = nil
   ) {
-    let claim = claim(of: pid)
+    let claim = known.map { Claim(deputy: $0) } ?? claim(of: pid)
     if claim.isNobodys { return }
     touch(identity)
     // Where two lives of the pid overlap the batch, the earlier one bounds the time.

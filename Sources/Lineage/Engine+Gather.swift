@@ -113,7 +113,7 @@ extension Engine {
     if let count = execs[pid]?.count, count > 64 { execs[pid]?.removeFirst(count - 64) }
   }
 
-  private mutating func malformed(_ source: String, _ error: DecodeError) {
+  mutating func malformed(_ source: String, _ error: DecodeError) {
     troubles.append((source, "not understood: \(error)"))
   }
 

@@ -273,7 +273,7 @@ extension Engine {
     if processes[pid]?.session != nil {
       executed.append(pid)
       classify(pid, &oracle)
-      openRecord(pid)
+      if let record = openRecord(pid) { expectCommand(pid, record, at: time) }
     } else if let match {
       beginSession(
         pid, agent: match.agent, version: match.version, executable: executable, at: time, joinedLate: false,

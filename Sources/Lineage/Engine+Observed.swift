@@ -112,6 +112,7 @@ private struct NoOracle: Oracle {
     case .privilege: .privilege(.untold)
     case .node: .node(nil)
     case .descriptors: .descriptors(0, [])
+    case .listeners: .listeners(nil)
     }
   }
 }

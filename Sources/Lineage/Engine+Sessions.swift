@@ -63,7 +63,7 @@ extension Engine {
       life.record = nil
     }
     if let former = life.session, life.died == nil { leave(former, at: time) }
-    openRecord(pid)
+    if let record = openRecord(pid), !joinedLate { expectCommand(pid, record, at: time) }
     askPrivilege(pid, at: joinedLate ? monotonic(started) : time, &oracle)
     look(at: pid, in: session.id, since: time, &oracle)
   }

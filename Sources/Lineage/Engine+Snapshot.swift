@@ -137,12 +137,29 @@ extension Engine {
       try archive(&node)
       try archive(&kind)
     }
+    try exchangeAudit(&archive)
     // What sessions wrote is in the store: it may be much.
     try archive.table(&unrecordedDeputies, 0, 0) { (archive, pid, since) throws(JournalError) in
       try archive(&pid)
       try archive(&since)
     }
     try archive.set(&recordedDeputies, 0) { (archive, pid) throws(JournalError) in try archive(&pid) }
+  }
+
+  private mutating func exchangeAudit(_ archive: inout Archive) throws(JournalError) {
+    try archive(&audit.isHeard)
+    try archive.table(&audit.commands, 0, []) { (archive, pid, commands) throws(JournalError) in
+      try archive(&pid)
+      try archive.list(&commands, AuditTrail.Command(record: 0, since: 0)) {
+        (archive, command) throws(JournalError) in
+        try archive(&command.record)
+        try archive(&command.since)
+      }
+    }
+    // Events that have not ended: what bystanders did lately is not kept, and told to be missing.
+    var waiting = audit.assembler.waiting
+    try archive(&waiting)
+    if archive.isReading, !waiting.isEmpty { unsafe gather(audit: waiting.span.bytes) }
   }
 
   private mutating func exchangeNames(_ archive: inout Archive) throws(JournalError) {

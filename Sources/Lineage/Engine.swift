@@ -70,6 +70,10 @@ public struct Engine {
   var nodes: [FileIdentity: NodeKind] = [:]
   /// What sessions, and who works for them, wrote.
   var written = WrittenFiles()
+  /// What audit tells.
+  var audit = AuditTrail()
+  /// What bystanders did lately.
+  var recent = RecentEvents()
   /// Deputies that have not lived long enough to be worth a record, with the time at which they became such.
   var unrecordedDeputies: [Int32: UInt64] = [:]
   /// Deputies that the store knows.
@@ -213,6 +217,7 @@ public struct Engine {
       case .batchEnd: batch = try BatchEnd(payload: entry.bytes)
       case .perf: gather(perf: entry.payload, at: position)
       case .connector: gather(connector: entry.payload)
+      case .audit: gather(audit: entry.payload)
       case .fanotify: gather(fanotify: entry.payload)
       case .descriptorEvent: gather(try DescriptorEvent(payload: entry.bytes))
       case .observed:
@@ -255,6 +260,8 @@ public struct Engine {
     nameExecutables(&oracle)
     replayLineage(source, &oracle)
     settlePrivileges()
+    keepRecent()
+    settleAudit(source, &oracle)
     try settleDeputies(source, &oracle)
     try source.forEach { (entry, position) throws(JournalError) in
       switch entry.kind {
@@ -295,6 +302,7 @@ public struct Engine {
       processes.sweep(diedBefore: lastSweep)
       pulse.pids = pulse.pids.filter { processes[$0]?.session == Self.canarySession }
       execs = execs.filter { pid, _ in processes[pid].map { $0.died == nil } ?? false }
+      audit.commands = audit.commands.filter { pid, _ in processes[pid] != nil }
       lastSweep = batch.upper
     }
     timeline.removeAll(keepingCapacity: true)

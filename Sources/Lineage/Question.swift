@@ -15,6 +15,16 @@ public enum Question: Hashable, Sendable {
   case node(path: [UInt8])
   /// Which files a process holds open, by descriptors that it may have from elsewhere.
   case descriptors(pid: Int32)
+  /// Who answers at an address, as a process sees it.
+  case listeners(pid: Int32, Peer)
+}
+
+/// Where a process connects to.
+public enum Peer: Hashable, Sendable {
+  /// A Unix socket's path; an abstract name begins with a NUL.
+  case local([UInt8])
+  /// A port of this host, or of another, by the address's 4 or 16 bytes.
+  case network([UInt8], port: UInt16)
 }
 
 /// What a device node is, as far as that matters.
@@ -58,6 +68,8 @@ public enum Answer: Hashable, Sendable {
   case node(NodeKind?)
   /// The files, once for each descriptor, and CLOCK_MONOTONIC after the look.
   case descriptors(UInt64, [HeldFile])
+  /// The processes; nil where the address is another host's.
+  case listeners([Int32]?)
 }
 
 /// Answers questions: the running system, or the answers that were recorded with a journal.
@@ -106,6 +118,10 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case .descriptors(let pid):
       writer.write(UInt8(6))
       writer.write(pid)
+    case .listeners(let pid, let peer):
+      writer.write(UInt8(7))
+      writer.write(pid)
+      peer.write(to: &writer)
     }
     answer.write(to: &writer)
   }
@@ -122,6 +138,7 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case 4: question = .privilege(pid: try reader.integer())
     case 5: question = .node(path: try reader.byteString())
     case 6: question = .descriptors(pid: try reader.integer())
+    case 7: question = .listeners(pid: try reader.integer(), try Peer(from: &reader))
     default: throw .truncated(offset: at)
     }
     answer = try Answer(from: &reader)
@@ -160,6 +177,11 @@ extension Answer {
       writer.write(time)
       writer.write(UInt32(files.count))
       for file in files { file.write(to: &writer) }
+    case .listeners(let pids):
+      writer.write(UInt8(7))
+      writer.write(UInt8(pids == nil ? 0 : 1))
+      writer.write(UInt32(pids?.count ?? 0))
+      for pid in pids ?? [] { writer.write(pid) }
     }
   }
 
@@ -198,6 +220,34 @@ extension Answer {
       var files: [HeldFile] = []
       for _ in 0..<(try reader.integer(UInt32.self)) { files.append(try HeldFile(from: &reader)) }
       self = .descriptors(time, files)
+    case 7:
+      let isHere = try reader.integer(UInt8.self) != 0
+      var pids: [Int32] = []
+      for _ in 0..<(try reader.integer(UInt32.self)) { pids.append(try reader.integer()) }
+      self = .listeners(isHere ? pids : nil)
+    default: throw .truncated(offset: at)
+    }
+  }
+}
+
+extension Peer {
+  func write(to writer: inout ByteWriter) {
+    switch self {
+    case .local(let name):
+      writer.write(UInt8(1))
+      writer.write(name)
+    case .network(let address, let port):
+      writer.write(UInt8(2))
+      writer.write(address)
+      writer.write(port)
+    }
+  }
+
+  init(from reader: inout ByteReader) throws(JournalError) {
+    let at = reader.offset
+    switch try reader.integer(UInt8.self) {
+    case 1: self = .local(try reader.byteString())
+    case 2: self = .network(try reader.byteString(), port: try reader.integer())
     default: throw .truncated(offset: at)
     }
   }

@@ -22,6 +22,7 @@ struct SystemOracle: Oracle {
       case .privilege(let pid): .privilege(ProcessRights.of(pid))
       case .node(let path): .node((try? FileStatus(path: path)).map { HeldFiles.kind(of: $0, path) })
       case .descriptors(let pid): HeldFiles.answer(pid)
+      case .listeners(let pid, let peer): .listeners(Listeners.at(peer, seenBy: pid))
       }
     keep?(Exchange(question: question, answer: answer))
     return answer

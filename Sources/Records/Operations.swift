@@ -51,6 +51,9 @@ public struct Operations: OptionSet, Hashable, Sendable {
   /// kernel itself.
   public static let contacted = Operations(rawValue: 1 << 18)
 
+  /// No operation: it was tried, and refused. The other bits tell what.
+  public static let denied = Operations(rawValue: 1 << 19)
+
   /// The bits that say that a deputy did it (`DESIGN.md` §4): by themselves no access.
   public static let deputies: Operations = [.influenced, .contacted]
 
@@ -62,7 +65,7 @@ public struct Operations: OptionSet, Hashable, Sendable {
     (.open, "open"), (.read, "read"), (.write, "write"), (.create, "create"), (.delete, "delete"),
     (.renameFrom, "rename-from"), (.renameTo, "rename-to"), (.link, "link"), (.attribute, "attribute"),
     (.exec, "exec"), (.mapWritable, "map-writable"), (.mapped, "map"), (.mapShared, "map-shared"),
-    (.inherited, "inherited"), (.rawDevice, "raw-device"), (.influenced, "influenced"), (.contacted, "contacted"),
+    (.inherited, "inherited"), (.rawDevice, "raw-device"), (.influenced, "influenced"), (.contacted, "contacted"), (.denied, "denied"),
   ]
 
   /// The names of the operations in the set.
@@ -93,11 +96,11 @@ public struct Operations: OptionSet, Hashable, Sendable {
   /// Whether a descriptor was opened of which no close was seen.
   ///
   /// Not a deputy's: it is in no session that could hold it, and what it reads through a descriptor, or maps, is told.
-  public var isLeftOpen: Bool { contains(.open) && isDisjoint(with: Self.qualifiers.union(Self.deputies)) }
+  public var isLeftOpen: Bool { contains(.open) && isDisjoint(with: Self.qualifiers.union(Self.deputies).union(.denied)) }
 
   /// Whether anything was done at all.
   public var isAccess: Bool {
-    !isSubset(of: Self.qualifiers.union(Self.deputies).union([.inherited, .rawDevice]))
+    !contains(.denied) && !isSubset(of: Self.qualifiers.union(Self.deputies).union([.inherited, .rawDevice]))
   }
 
   /// Whether content may have been put into the file, or the file under a name.
@@ -111,6 +114,7 @@ public struct Operations: OptionSet, Hashable, Sendable {
   /// A close tells how *one* descriptor was opened, and events of several are merged. So `closedUnwritten` rules a
   /// mapped write out only where nothing was mapped shared.
   public func answer(_ kind: Kind) -> Answer {
+    if contains(.denied) { return .didNot }
     switch kind {
     case .any: return isAccess ? .did : .didNot
     case .read:
@@ -126,6 +130,7 @@ public struct Operations: OptionSet, Hashable, Sendable {
 
   /// What can be said of `kind` for a time in which the file was only held: mapped or open since before.
   public func heldAnswer(_ kind: Kind) -> Answer {
+    if contains(.denied) { return .didNot }
     switch kind {
     case .any: return .did
     case .read: return contains(.mapped) ? .did : .couldHave

@@ -16,8 +16,14 @@ public struct AgentRules: Sendable {
   /// Programs that pass on what they read and never act on it.
   private let plainReaders: Set<RawPath>
 
-  /// Compiles rule files, given in any order: those of agents, and those that name plain readers.
-  public init(documents: [RuleDocument], readers: [RuleDocument] = []) throws(RuleError) {
+  /// What in arguments is not stored.
+  let secrets: SecretMask
+
+  /// Compiles rule files, given in any order: those of agents, those that name plain readers, and those that say what in
+  /// arguments is a secret.
+  public init(
+    documents: [RuleDocument], readers: [RuleDocument] = [], secrets: [RuleDocument] = []
+  ) throws(RuleError) {
     let sorted = documents.sorted(by: RuleDocument.precedes)
     var agents: [AgentRule] = []
     var places: [String: String] = [:]
@@ -35,7 +41,15 @@ public struct AgentRules: Sendable {
     var plainReaders: Set<RawPath> = []
     for document in readers { plainReaders.formUnion(try RuleReader(document).plainReaders()) }
     self.plainReaders = plainReaders
-    digest = RuleDocument.digest(of: sorted + readers.sorted(by: RuleDocument.precedes))
+    var mask = SecretMask()
+    for document in secrets {
+      let part = try RuleReader(document).secrets()
+      mask.names += part.names
+      mask.prefixes += part.prefixes
+    }
+    self.secrets = mask
+    digest = RuleDocument.digest(
+      of: sorted + readers.sorted(by: RuleDocument.precedes) + secrets.sorted(by: RuleDocument.precedes))
 
     var names: [NamePattern] = []
     for agent in agents {

@@ -2,19 +2,23 @@ import Glibc
 
 extension AgentRules {
   /// The directories that `load` reads, within that of the rules.
-  public static func directories(of rules: String) -> [String] { [rules + "/agents", rules + "/readers"] }
+  public static func directories(of rules: String) -> [String] { ["agents", "readers", "secrets"].map { rules + "/" + $0 } }
 
-  /// Reads every `*.yaml` in `agents` and `readers` of a directory of rules, hidden files left out. `agents` without
-  /// any is an error: a service with no rules would see no sessions and call that "not accessed". Without `readers`
-  /// whoever reads what a session wrote may act on it.
+  /// Reads every `*.yaml` in `agents`, `readers` and `secrets` of a directory of rules, hidden files left out. `agents`
+  /// without any is an error: a service with no rules would see no sessions and call that "not accessed". Without
+  /// `readers` whoever reads what a session wrote may act on it; without `secrets` arguments are stored as they are.
   public static func load(rules: String) throws(RuleError) -> AgentRules {
     let places = directories(of: rules)
     let agents = try documents(in: places[0])
     guard !agents.isEmpty else {
       throw RuleError(file: places[0], line: nil, reason: "no *.yaml file in this directory")
     }
-    let hasReaders = unsafe access(places[1], F_OK) == 0
-    return try AgentRules(documents: agents, readers: hasReaders ? try documents(in: places[1]) : [])
+    return try AgentRules(
+      documents: agents, readers: try documents(inOptional: places[1]), secrets: try documents(inOptional: places[2]))
+  }
+
+  private static func documents(inOptional directory: String) throws(RuleError) -> [RuleDocument] {
+    unsafe access(directory, F_OK) == 0 ? try documents(in: directory) : []
   }
 
   private static func documents(in directory: String) throws(RuleError) -> [RuleDocument] {

@@ -58,6 +58,27 @@ struct RuleReader {
     return programs
   }
 
+  /// What a file says of secrets.
+  func secrets() throws(RuleError) -> SecretMask {
+    let top = try fields(try root(), known: ["names", "prefixes"])
+    var mask = SecretMask()
+    for node in try list(top["names"]) {
+      let name = try text(node)
+      guard name.count > 2, name.utf8.allSatisfy({ $0 > 32 && $0 < 127 }), name == name.lowercased() else {
+        throw error(node.mark?.line, "name \"\(name)\" must be three letters or more, in lower case")
+      }
+      mask.names.append(Array(name.utf8))
+    }
+    for node in try list(top["prefixes"]) {
+      let prefix = try text(node)
+      guard prefix.count > 2 else {
+        throw error(node.mark?.line, "prefix \"\(prefix)\" would mask too much: it needs three letters")
+      }
+      mask.prefixes.append(Array(prefix.utf8))
+    }
+    return mask
+  }
+
   private static func isNameByte(_ byte: UInt8) -> Bool {
     byte.isDigit || byte == UInt8(ascii: "-") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
   }

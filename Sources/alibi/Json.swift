@@ -31,6 +31,8 @@ struct JsonAccess: Encodable {
   var project: String?
   var op: [String]
   var result: Int32
+  /// The name of the error where it was refused.
+  var error: String?
   var path: String?
   var pathBase64: String?
   var name: String?
@@ -38,6 +40,9 @@ struct JsonAccess: Encodable {
   var exe: String?
   var pid: Int32?
   var processClass: String?
+  /// With which arguments the process runs its program, and in how many of them a secret was masked.
+  var arguments: [String]?
+  var argumentsMasked: Int?
   var count: UInt32
   var attribution: String
   /// Whether the access began before the time asked about and what it opened or mapped was held then.
@@ -55,6 +60,9 @@ struct JsonAccess: Encodable {
     project = row.project.map { JsonPath($0).text }
     op = access.operations.labels
     result = access.result
+    error = access.result == 0 ? nil : errorName(access.result)
+    arguments = row.command?.arguments.map { JsonPath(RawPath($0)).text }
+    argumentsMasked = row.command?.masked
     let shown = access.path.map { JsonPath($0) }
     path = shown?.text
     pathBase64 = shown?.base64

@@ -24,6 +24,7 @@ struct JsonVerdict: Encodable {
   var sessions: [String]
   var accesses: [JsonAccess]
   var possible: [JsonAccess]
+  var denied: [JsonAccess]
   var unattributed: [JsonAccess]
   var gaps: [JsonGap]
   var hazards: [Hazard]
@@ -49,6 +50,7 @@ struct JsonVerdict: Encodable {
     sessions = verdict.sessions.map(\.key)
     accesses = verdict.accesses.map { JsonAccess($0, from: question.time.from) }
     possible = verdict.possible.map { JsonAccess($0, from: question.time.from) }
+    denied = verdict.denied.map { JsonAccess($0) }
     unattributed = verdict.unattributed.map { JsonAccess($0, from: question.time.from) }
     gaps = verdict.gaps.map(JsonGap.init)
     hazards = verdict.hazards.map {

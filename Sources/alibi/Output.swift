@@ -1,3 +1,4 @@
+internal import LinuxKernel
 internal import Foundation
 internal import Glibc
 
@@ -96,3 +97,6 @@ struct Table {
     return text.prefix(width - 1 - tail) + "…" + text.suffix(tail)
   }
 }
+
+/// What an errno is called, as `EACCES`.
+func errorName(_ number: Int32) -> String { AuditNames.error(number) ?? "errno \(number)" }

@@ -20,7 +20,7 @@ struct RecordedOracle: Oracle {
     switch question {
     case .directory, .facts, .environment: unanswered.append(question)
     // They were not asked yet when the journal was recorded.
-    case .privilege, .node, .descriptors: break
+    case .privilege, .node, .descriptors, .listeners: break
     }
     switch question {
     case .directory: return .directory(nil)
@@ -28,6 +28,7 @@ struct RecordedOracle: Oracle {
     case .environment: return .environment([])
     case .privilege: return .privilege(.none)
     case .node: return .node(.other)
+    case .listeners: return .listeners(nil)
     case .descriptors: return .descriptors(0, [])
     }
   }

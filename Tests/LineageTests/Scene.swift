@@ -20,6 +20,8 @@ struct Scene {
   var privileges: [Int32: Privilege] = [:]
   /// What is no harmless device node, by path; nil where it is gone.
   var nodes: [String: NodeKind?] = [:]
+  /// Who answers at an address of this host.
+  var listeners: [Peer: [Int32]] = [:]
   /// What processes hold, and CLOCK_MONOTONIC after the look.
   var descriptors: [Int32: (UInt64, [HeldFile])] = [:]
   var engine: Engine
@@ -379,6 +381,7 @@ struct SceneOracle: Oracle {
     case .facts(let pid): return .facts(scene.facts[pid])
     case .environment(let pid): return .environment((scene.environments[pid] ?? []).map { Array($0.utf8) })
     case .privilege(let pid): return .privilege(scene.privileges[pid] ?? .untold)
+    case .listeners(_, let peer): return .listeners(scene.listeners[peer] ?? nil)
     case .node(let path): return .node(scene.nodes[String(decoding: path, as: UTF8.self)] ?? .other)
     case .descriptors(let pid):
       let found = scene.descriptors[pid] ?? (0, [])

@@ -5,24 +5,54 @@ internal import Records
 
 /// Accesses as a table.
 enum AccessTable {
-  /// - Parameter from: what began before and was held then is said to be held.
-  static func text(_ rows: [AccessRow], limit: Int = .max, from: Timestamp = .distantPast) -> String {
+  /// - Parameters:
+  ///   - from: what began before and was held then is said to be held.
+  ///   - commands: whether the command of each process stands before what it did first.
+  static func text(
+    _ rows: [AccessRow], limit: Int = .max, from: Timestamp = .distantPast, commands: Bool = false
+  ) -> String {
+    var told: Set<Int64> = []
     var table = Table(["RECORD", "TIME", "SESSION", "DEVELOPER", "PROCESS", "OPERATIONS", "SURE", "PATH"])
     for row in rows.prefix(limit) {
       let access = row.access
       let path =
         access.path?.description ?? access.name.map { "(directory unknown)/\($0)" } ?? access.identity.description
       let process = row.executable.map { RawPath($0.lastComponent).description } ?? "?"
+      if commands, let command = row.command, let program = row.program, told.insert(program.process).inserted {
+        table.add([
+          "", program.started.short, row.session ?? "-", row.developer ?? "-",
+          "\(process)[\(row.pid.map(String.init) ?? "?")]", "runs", "", command.text,
+        ])
+      }
       table.add([
         "\(row.id)", access.time.from.short, row.session ?? "-", row.developer ?? "-",
         "\(process)[\(row.pid.map(String.init) ?? "?")]",
         access.operations.labels.joined(separator: ",") + (access.count > 1 ? " ×\(access.count)" : "")
-          + (row.wasHeld(at: from) ? " held" : ""),
+          + (access.result == 0 ? "" : " " + errorName(access.result)) + (row.wasHeld(at: from) ? " held" : ""),
         access.attribution.label, path,
       ])
     }
     let more = rows.count > limit ? "\n… and \(rows.count - limit) more: `alibi accesses` lists them" : ""
     return table.text() + more
+  }
+}
+
+extension Command {
+  /// As a shell would take it, in one line, with the directory.
+  var text: String {
+    let words = arguments.map { argument -> String in
+      let text = RawPath(argument).description
+      let isPlain = !text.isEmpty && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        default: "-_./=:,@%+*".utf8.contains(byte)
+        }
+      }
+      return isPlain ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+    let place = directory.map { " (in \($0))" } ?? ""
+    return words.joined(separator: " ") + place
   }
 }
 
@@ -109,7 +139,7 @@ struct Timeline: ParsableCommand {
     let rows = try store.accesses(filter)
     if common.json { return try Output.json(rows.map { JsonAccess($0) }) }
     guard !rows.isEmpty else { return try Output.write("the session has no such access") }
-    try Output.write(AccessTable.text(rows))
+    try Output.write(AccessTable.text(rows, commands: true))
   }
 }
 
@@ -159,7 +189,8 @@ struct Trace: ParsableCommand {
     lines.append(
       "operations   \(access.operations.labels.joined(separator: ", ")), \(access.count) event\(access.count == 1 ? "" : "s")"
     )
-    lines.append("result       \(access.result == 0 ? "success" : "errno \(access.result)")")
+    lines.append("result       \(access.result == 0 ? "success" : errorName(access.result))")
+    if let command = row.command { lines.append("command      \(command.text)") }
     lines.append("no earlier   \(access.time.from)")
     lines.append("no later     \(access.time.to)")
     lines.append("attribution  \(access.attribution.label)")

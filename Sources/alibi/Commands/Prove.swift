@@ -189,6 +189,7 @@ struct VerdictText {
     }
     section("accesses that could have been of that kind, or in that time", verdict.possible, &lines)
     section("accesses for which nobody can be named", verdict.unattributed, &lines)
+    section("attempts that were refused, which are no accesses", verdict.denied, &lines)
     if !verdict.gaps.isEmpty {
       lines += ["", "not vouched for:"]
       var table = Table(["FROM", "TO", "SOURCE", "REASON"])

@@ -1,0 +1,296 @@
+internal import Decode
+internal import Journal
+internal import Records
+
+/// What is known of audit's records between two batches.
+struct AuditTrail {
+  /// Whether it has told anything in this run.
+  var isHeard = false
+  var assembler = AuditAssembler()
+  /// Events that ended in the batch at hand.
+  var events: [AuditEvent] = []
+  /// The records of programs that processes of sessions began to run, of which audit has not told yet: by pid, oldest
+  /// first.
+  var commands: [Int32: [Command]] = [:]
+
+  struct Command {
+    var record: Int64
+    /// CLOCK_MONOTONIC
+    var since: UInt64
+  }
+}
+
+// The second witness: what was denied, with which arguments something was run, and whom a session asked.
+extension Engine {
+  mutating func gather(audit bytes: RawSpan) {
+    audit.isHeard = true
+    var ended: [AuditEvent] = []
+    var offset = 0
+    while true {
+      let start = offset
+      let record: AuditRecord?
+      do { record = try AuditRecord.next(in: bytes, at: &offset) } catch {
+        malformed("audit", error)
+        break
+      }
+      guard let record else { break }
+      audit.assembler.add(record, at: start..<offset, in: bytes) { ended.append($0) }
+    }
+    audit.events += ended
+  }
+
+  /// After lineage, before whoever works for sessions is told: what the events of the batch say of sessions.
+  mutating func settleAudit(_ source: some BatchSource, _ oracle: inout some Oracle) {
+    guard !audit.events.isEmpty else { return }
+    let events = audit.events
+    audit.events.removeAll(keepingCapacity: true)
+    for event in events { settle(event, source, &oracle) }
+  }
+
+  private mutating func settle(_ event: AuditEvent, _ source: some BatchSource, _ oracle: inout some Oracle) {
+    guard let told = Told(event), let session = session(of: told.pid) else { return }
+    let time = monotonic(Timestamp(nanoseconds: Int64(clamping: event.stamp.milliseconds) &* 1_000_000))
+    switch told.key {
+    case .exec: if told.hasSucceeded { noteCommand(event, told, at: time) }
+    case .denied: noteDenial(told, in: session, at: time)
+    case .connect:
+      // A connection that is not blocked for is under way.
+      guard told.hasSucceeded || told.exit == -Self.inProgress, let peer = told.peer else { return }
+      guard case .listeners(let found?) = oracle.answer(.listeners(pid: told.pid, peer)) else { return }
+      contact(found, by: session, since: time, source, &oracle)
+    case .memory:
+      guard told.hasSucceeded else { return }
+      if let object = told.object { contact([object], by: session, since: time, source, &oracle) } else {
+        // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.
+        look(at: told.pid, in: session, since: time, &oracle)
+      }
+    case .other: return
+    }
+  }
+
+  /// EINPROGRESS
+  private static let inProgress: Int64 = 115
+
+  /// The innermost session that a process is of, or was of when it was told of last.
+  private func session(of pid: Int32) -> Int64? {
+    for life in processes.lives(pid).reversed() {
+      for session in [life.session] + life.formerSessions.reversed().map(\.session) {
+        if let session, session != Self.canarySession { return session }
+      }
+    }
+    return nil
+  }
+
+  // MARK: - Commands
+
+  /// A process of a session runs another program, of which there is a record.
+  mutating func expectCommand(_ pid: Int32, _ record: Int64, at time: UInt64) {
+    audit.commands[pid, default: []].append(AuditTrail.Command(record: record, since: time))
+    if let count = audit.commands[pid]?.count, count > 64 { audit.commands[pid]?.removeFirst(count - 64) }
+  }
+
+  /// Executions of one process are told by both witnesses in the same order; the stamp is a few milliseconds off.
+  private mutating func noteCommand(_ event: AuditEvent, _ told: Told, at time: UInt64) {
+    guard let arguments = event.arguments(), var waiting = audit.commands[told.pid] else { return }
+    waiting.removeAll { $0.since.later(by: Self.stampTolerance) < time }
+    defer { audit.commands[told.pid] = waiting.isEmpty ? nil : waiting }
+    guard let first = waiting.first, first.since < time.later(by: Self.stampTolerance) else { return }
+    waiting.removeFirst()
+    let masked = rules.masked(arguments)
+    findings.append(
+      .command(Command(process: first.record, arguments: masked.arguments, masked: masked.count, directory: told.directory)))
+  }
+
+  /// How far a stamp may be from the moment that perf tells: a call's stamp is of its beginning, in ticks.
+  private static let stampTolerance: UInt64 = 500_000_000
+
+  // MARK: - Denied attempts
+
+  /// Somebody of a session was refused something: never an access, and told.
+  private mutating func noteDenial(_ told: Told, in session: Int64, at time: UInt64) {
+    guard let exit = told.exit, exit < 0, let error = Int32(exactly: -exit) else { return }
+    var operations = Operations.denied
+    switch told.attempt {
+    case .execute: operations.insert(.exec)
+    case .change: operations.insert(.write)
+    case .open: operations.insert(.open)
+    }
+    if processes[told.pid]?.session == session { openRecord(told.pid) }
+    let identity = FileIdentity(
+      fileSystem: told.device.flatMap { fileSystems.fileSystem(device: $0) } ?? 0, inode: told.inode ?? 0, generation: 0)
+    let path = told.path
+    findings.append(
+      .access(
+        Access(
+          session: session, process: processes[told.pid].flatMap { $0.session == session ? $0.record : nil },
+          path: path, name: path == nil ? told.name.map { RawPath($0.lastComponent) } : RawPath(path?.lastComponent ?? []),
+          identity: identity, operations: operations, result: error,
+          time: Interval(from: wall(time), to: wall(time.later(by: Self.tick))), count: 1, attribution: .witnessed)))
+  }
+
+  /// Stamps are as coarse as the kernel's tick, which is never longer.
+  private static let tick: UInt64 = 10_000_000
+
+  // MARK: - Contacts
+
+  /// Before accesses: what bystanders do from now on is kept for a while, as long as there are sessions.
+  mutating func keepRecent() {
+    if sessions.isEmpty || !audit.isHeard { recent.clear() } else { recent.begin(batch) }
+  }
+
+  /// A session asked processes outside to do something; nobody was found where they are gone already.
+  private mutating func contact(
+    _ pids: [Int32], by session: Int64, since time: UInt64, _ source: some BatchSource, _ oracle: inout some Oracle
+  ) {
+    let deputy = Deputy(session: session, channels: .contacted)
+    let oldest = recent.oldest ?? batch.upper
+    if oldest > time {
+      findings.append(
+        .gap(
+          Gap(
+            time: Interval(from: wall(time), to: wall(oldest)), source: "deputies",
+            reason: "what a process had done that a session asked for something was not kept so long", fileSystem: nil)))
+    }
+    guard !pids.isEmpty else {
+      incident("contact-gone", "a session asked a process for something that was gone before it was looked for")
+      return recall(nil, deputy, since: time, &oracle)
+    }
+    var asked = Set(pids).filter { processes[$0]?.session == nil }
+    // Who was born of them since may have been born for that.
+    var isNew = true
+    while isNew {
+      isNew = false
+      for life in processes.current.values
+      where asked.contains(life.parent) && life.key.startedAt >= time && life.session == nil {
+        if asked.insert(life.key.pid).inserted { isNew = true }
+      }
+    }
+    for pid in asked.sorted() where processes.makeDeputy(pid, deputy) {
+      unrecordedDeputies[pid] = batch.upper
+      recall(pid, deputy, since: time, &oracle)
+    }
+  }
+
+  /// Keeps as a deputy's what a bystander did since, though it was nobody's when it was read; of everybody where nobody
+  /// can be named.
+  private mutating func recall(_ pid: Int32?, _ deputy: Deputy, since time: UInt64, _ oracle: inout some Oracle) {
+    let now = batch
+    defer { batch = now }
+    for (end, bytes) in recent.events(since: time) {
+      batch = end
+      unsafe recall(pid, deputy, bytes.span.bytes, &oracle)
+    }
+  }
+
+  private mutating func recall(_ pid: Int32?, _ deputy: Deputy, _ bytes: RawSpan, _ oracle: inout some Oracle) {
+    var offset = 0
+    while let record = try? FanotifyRecord.next(in: bytes, at: &offset) {
+      guard pid == nil || record.pid == pid, let file = record.target.flatMap({ identity($0, in: bytes) }) else {
+        continue
+      }
+      let name = bytes.copy(record.name)
+      let directory = record.directory.flatMap { reference($0, in: bytes) }
+      let places = directory.map { paths(of: name, in: $0, &oracle) } ?? []
+      enter(record.pid, file, for: deputy, places: places, name: name, operations: Operations(record.mask, isLink: false))
+    }
+  }
+}
+
+/// What an event of audit says, as far as it matters.
+private struct Told {
+  enum Key { case exec, denied, connect, memory, other }
+  enum Attempt { case open, change, execute }
+
+  var pid: Int32 = 0
+  var key = Key.other
+  var hasSucceeded = false
+  var exit: Int64?
+  var attempt = Attempt.open
+  var directory: RawPath?
+  /// The name as it was given.
+  var name: RawPath?
+  var inode: UInt64?
+  var device: UInt64?
+  var peer: Peer?
+  /// The process that it was done to.
+  var object: Int32?
+  /// Whether a relative name is one of the working directory.
+  private var isOfDirectory = true
+
+  init?(_ event: AuditEvent) {
+    var call: AuditSyscall?
+    var told = Self.blank
+    event.forEach { record, bytes in
+      if call == nil, let found = AuditSyscall(record, in: bytes) {
+        call = found
+        told.take(found, in: bytes)
+      } else if let path = AuditPath(record, in: bytes), path.role != .parent, told.name == nil {
+        told.name = path.name.map { RawPath($0.bytes(in: bytes)) }
+        told.inode = path.inode
+        told.device = path.device
+      } else if let directory = AuditNote.workingDirectory(record, in: bytes) {
+        told.directory = RawPath(directory.bytes(in: bytes))
+      } else if let address = AuditAddress(record, in: bytes) {
+        told.peer = Peer(address, in: bytes)
+      } else if let object = AuditObject(record, in: bytes) {
+        told.object = object.pid
+      }
+    }
+    guard call != nil else { return nil }
+    self = told
+  }
+
+  private init() {}
+  private static var blank: Told { Told() }
+
+  private mutating func take(_ call: AuditSyscall, in bytes: RawSpan) {
+    pid = call.caller.pid
+    exit = call.exit
+    hasSucceeded = call.isSuccess == true
+    let words = (call.key?.bytes(in: bytes) ?? []).split(separator: 1).map { String(decoding: $0, as: UTF8.self) }
+    for word in words {
+      switch word {
+      case "alibi-exec": key = .exec
+      case "alibi-denied": key = .denied
+      case "alibi-connect": key = .connect
+      case "alibi-memory": key = .memory
+      default: continue
+      }
+    }
+    // AT_FDCWD
+    let kind = call.call
+    isOfDirectory = kind != .other && (!kind.isRelative || UInt32(truncatingIfNeeded: call.a0) == 0xffff_ff9c)
+    switch kind {
+    case .execute, .executeAt: attempt = .execute
+    case .change, .changeAt: attempt = .change
+    case .process: object = Int32(truncatingIfNeeded: call.a0)
+    // PTRACE_TRACEME: the parent, which is of the session, traces.
+    case .trace: if call.a0 == 0 { key = .other }
+    case .open, .openAt, .other: break
+    }
+  }
+
+  /// Where the name was looked up; nil where that cannot be told.
+  var path: RawPath? {
+    guard let name, !name.bytes.isEmpty else { return nil }
+    if name.isAbsolute { return name.lexicallyNormal }
+    guard isOfDirectory, let directory, directory.isAbsolute else { return nil }
+    return RawPath(directory.bytes + [0x2f] + name.bytes).lexicallyNormal
+  }
+}
+
+extension Peer {
+  /// Nil for what leads to no process: netlink and others, an address without a name.
+  fileprivate init?(_ address: AuditAddress, in bytes: RawSpan) {
+    func big(_ value: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { unsafe Array($0) } }
+    switch address {
+    case .unix(let name, let isAbstract):
+      let text = name.bytes(in: bytes)
+      if text.isEmpty { return nil }
+      self = .local(isAbstract ? [0] + text : text)
+    case .ipv4(let address, let port): self = .network(big(address), port: port)
+    case .ipv6(let high, let low, let port): self = .network(big(high) + big(low), port: port)
+    case .other: return nil
+    }
+  }
+}

@@ -1,0 +1,61 @@
+internal import Journal
+
+/// What bystanders did in the last moments, as the kernel told it: audit tells later than fanotify whom a session asked
+/// to act for it. In memory alone, and only while there are sessions.
+struct RecentEvents {
+  /// Some ten thousand events.
+  static let room = 8 << 20
+  /// In nanoseconds: audit is not so late, unless it loses something.
+  static let span: UInt64 = 2_000_000_000
+
+  /// The ends of batches, and where in `bytes` each begins.
+  private var batches: [(end: BatchEnd, from: Int)] = []
+  private var bytes: [UInt8] = []
+  /// CLOCK_MONOTONIC up to which something did not fit.
+  private var lostTo: UInt64 = 0
+
+  /// CLOCK_MONOTONIC: everything since is here; nil where nothing is.
+  var oldest: UInt64? { batches.first.map { max($0.end.lower, lostTo) } }
+
+  /// A batch begins.
+  mutating func begin(_ end: BatchEnd) {
+    if bytes.count > Self.room / 2 || batches.count > 4096 {
+      // Seldom, and much at once.
+      let keep = batches.firstIndex { $0.end.upper.later(by: Self.span) >= end.upper } ?? batches.count
+      let from = keep < batches.count ? batches[keep].from : bytes.count
+      if keep > 0 {
+        bytes.removeSubrange(..<from)
+        batches = batches[keep...].map { ($0.end, $0.from - from) }
+      }
+    }
+    batches.append((end, bytes.count))
+  }
+
+  /// Takes in an event of the batch.
+  mutating func append(_ event: RawSpan) {
+    guard bytes.count + event.byteCount <= Self.room else {
+      // What does not fit any more is as good as all before it.
+      lostTo = batches.last?.end.upper ?? lostTo
+      bytes.removeAll(keepingCapacity: true)
+      batches = batches.last.map { [($0.end, 0)] } ?? []
+      return
+    }
+    unsafe event.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+  }
+
+  /// The events of each batch that ended since `time`.
+  func events(since time: UInt64) -> [(end: BatchEnd, bytes: [UInt8])] {
+    batches.indices.compactMap { index in
+      guard batches[index].end.upper >= time else { return nil }
+      let to = index + 1 < batches.count ? batches[index + 1].from : bytes.count
+      return (batches[index].end, Array(bytes[batches[index].from..<to]))
+    }
+  }
+
+  /// Nobody is of a session any more.
+  mutating func clear() {
+    guard !batches.isEmpty else { return }
+    batches.removeAll(keepingCapacity: true)
+    bytes.removeAll(keepingCapacity: true)
+  }
+}
