@@ -263,6 +263,21 @@ extension KernelFacts {
       #expect(events.map { $0.arguments()?.first.map { String(decoding: $0, as: UTF8.self) } } == ["/bin/true"])
     }
 
+    @Test("what the service's own executable does all day raises nothing; what it does else is seen")
+    func spared() async throws {
+      let watch = try AuditWatch(.owner)
+      let own = try Procfs.link(Procfs.ownPid, "exe")
+      let rule = try #require(AuditRule.sparing(own))
+      #expect(rule.isOurs && !rule.isSilencing)
+      #expect(watch.control.load([rule]).isEmpty)
+      try watch.add(ShippedRules.text("45-alibi-handles"))
+      try watch.add(ShippedRules.text("30-alibi-privilege"))
+      #expect(try await watch.calls(of: Child.run(.call, in: scratch, "handle", "a")).isEmpty)
+      #expect(try await watch.calls(of: Child.run(.call, in: scratch, "capset", "a")).count == 1)
+      try watch.control.delete(rule)
+      #expect(try await watch.calls(of: Child.run(.call, in: scratch, "handle", "a")).count == 1)
+    }
+
     @Test("a rule of somebody else's that says never hides ours behind it")
     func hidden() async throws {
       let watch = try AuditWatch(
