@@ -88,6 +88,30 @@ extension KernelFacts {
       #expect(change.value == Int64(Procfs.ownPid) && change.old == Int64(Procfs.ownPid))
     }
 
+    @Test(
+      "who may not use audit is told in which way",
+      arguments: [
+        ("audit-nobody", AuditHindrance.notPermitted), ("audit-listen", .notPermitted),
+        ("audit-namespace", .namespaced),
+      ])
+    func permission(call: String, hindrance: AuditHindrance) throws {
+      let error = #expect(throws: Errno.self) { try Child.run(.call, in: scratch, call, "a") }
+      #expect(error.map { AuditHindrance($0) } == hindrance)
+    }
+
+    @Test("everything that is in the way of a state is named, with what is not seen because of it")
+    func hindrances() throws {
+      var status = try AuditControl().status()
+      (status.pid, status.isLocked, status.isEnabled, status.rateLimit) = (17, true, false, 100)
+      let found = AuditHindrance.all(status: status, rules: [], owner: 18)
+      #expect(found == [.occupied(pid: 17), .locked(isEnabled: false), .limited(perSecond: 100)])
+      #expect(AuditHindrance.all(status: status, rules: [], owner: 17).count == 2)
+      for each in found + [.unsupported, .notPermitted, .namespaced, .locked(isEnabled: true), .failed(.timedOut)] {
+        #expect(!each.feature.isEmpty && !each.lost.isEmpty && !"\(each)".isEmpty)
+      }
+      #expect(AuditHindrance(Errno(rawValue: 93)) == .unsupported)
+    }
+
     @Test("an open that is denied shows the file with its identity, and errno")
     func denied() async throws {
       try scratch.protect("a")
