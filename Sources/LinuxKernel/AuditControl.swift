@@ -61,6 +61,12 @@ public final class AuditControl: Sendable {
     try ask(UInt16(AUDIT_LIST_RULES), []).compactMap { AuditRule(bytes: $0) }
   }
 
+  /// Those of the rules that the kernel does not have, any more or yet.
+  public func missing(of rules: [AuditRule]) throws(Errno) -> [AuditRule] {
+    let there = Set(try self.rules())
+    return rules.filter { !there.contains($0) }
+  }
+
   /// AUDIT_ADD_RULE, behind the others of its list.
   ///
   /// - Throws: EEXIST where it is there already, EINVAL where this kernel does not know a field, EPERM where the

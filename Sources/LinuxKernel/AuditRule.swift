@@ -100,16 +100,19 @@ public struct AuditRule: Hashable, Sendable, CustomStringConvertible {
   }
 
   mutating func include(_ number: Int32) {
-    guard (0..<2048).contains(number) else { return }
+    guard (0..<2032).contains(number) else { return }
     mask[Int(number / 32)] |= 1 << UInt32(number % 32)
   }
 
-  mutating func includeAll() { mask = [UInt32](repeating: .max, count: 64) }
+  /// The last sixteen bits stand for classes of calls, which the kernel replaces by their numbers.
+  private static let everything = [UInt32](repeating: .max, count: 63) + [0xffff]
+
+  mutating func includeAll() { mask = Self.everything }
 
   /// The numbers that are in the mask; nil where all are.
   var numbers: [Int32]? {
-    if mask.allSatisfy({ $0 == .max }) { return nil }
-    return (0..<2048).filter { mask[Int($0 / 32)] & 1 << UInt32($0 % 32) != 0 }
+    if mask == Self.everything { return nil }
+    return (0..<2032).filter { mask[Int($0 / 32)] & 1 << UInt32($0 % 32) != 0 }
   }
 
   /// The key; several are separated by a byte 1.
@@ -120,6 +123,25 @@ public struct AuditRule: Hashable, Sendable, CustomStringConvertible {
 
   /// Whether it can keep a record from being made that a rule of ours would make.
   public var isSilencing: Bool { !isOurs && (list == .exclude || list == .fileSystem || !isAlways) }
+
+  /// Spares the service itself: calls that it makes all day and that rules are about, made by this executable, raise
+  /// nothing. To be added before the rules that it takes from; its own key is `alibi-self`.
+  ///
+  /// Without it every directory handle that is resolved would be a record, and the record work for who resolves.
+  /// Nil on a machine that libaudit does not know.
+  public static func sparing(_ executable: [UInt8]) -> AuditRule? {
+    guard let machine = AuditNames.Machine.own else { return nil }
+    var rule = AuditRule(list: .exit, isAlways: false)
+    rule.fields = [
+      Field(id: AUDIT_ARCH, value: machine.arch), Field(id: AUDIT_EXE, text: executable),
+      Field(id: AUDIT_FILTERKEY, text: AuditState.keyPrefix + Array("self".utf8)),
+    ]
+    for name in ["open_by_handle_at", "name_to_handle_at", "fanotify_mark", "perf_event_open", "setns", "mount"] {
+      guard let number = AuditNames.number(ofSystemCall: name, machine: machine) else { return nil }
+      rule.include(number)
+    }
+    return rule
+  }
 
   // MARK: - As the kernel takes it
 

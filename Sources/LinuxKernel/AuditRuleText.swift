@@ -111,7 +111,7 @@ extension AuditRule {
       for name in names.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
         if name == "all" {
           rule.includeAll()
-        } else if let number = Int32(name), (0..<2048).contains(number) {
+        } else if let number = Int32(name), (0..<2032).contains(number) {
           rule.include(number)
         } else if letter == "S" {
           guard rule.fields.contains(where: { $0.id == UInt32(AUDIT_ARCH) }) else {

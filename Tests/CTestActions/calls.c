@@ -1,9 +1,12 @@
 // One call of each kind that audit rules are about. Most need not succeed: a record tells how it ended.
 #include "actions.h"
 
+#include <linux/audit.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/fanotify.h>
@@ -199,6 +202,38 @@ static int clock_set(const struct job *job) {
   return fails(syscall(SYS_clock_settime, CLOCK_REALTIME, &time), EINVAL);
 }
 
+// The error that a request to audit ends with.
+static int ask_audit(void) {
+  int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT);
+  if (fd < 0) return errno;
+  struct nlmsghdr request = {.nlmsg_len = sizeof request, .nlmsg_type = AUDIT_GET, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK};
+  struct { struct nlmsghdr head; struct nlmsgerr error; char rest[64]; } answer;
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  if (sendto(fd, &request, sizeof request, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0) return errno;
+  if (recv(fd, &answer, sizeof answer, 0) < 0) return errno;
+  return answer.head.nlmsg_type == NLMSG_ERROR ? -answer.error.error : 0;
+}
+
+static int audit_as_nobody(const struct job *job) {
+  (void)job;
+  int failed = become_nobody();
+  return failed ? failed : ask_audit();
+}
+
+static int audit_in_namespace(const struct job *job) {
+  (void)job;
+  return unshare(CLONE_NEWUSER) < 0 ? errno : ask_audit();
+}
+
+static int audit_listening(const struct job *job) {
+  (void)job;
+  int failed = become_nobody();
+  if (failed) return failed;
+  int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT);
+  struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = 1 << (AUDIT_NLGRP_READLOG - 1)};
+  return fd < 0 || bind(fd, (struct sockaddr *)&group, sizeof group) < 0 ? errno : 0;
+}
+
 static const struct { const char *name; int (*run)(const struct job *); } calls[] = {
   {"denied-open", denied_open}, {"denied-create", denied_create}, {"denied-unlink", denied_unlink},
   {"denied-execute", denied_execute}, {"denied-thread", denied_thread}, {"become", become}, {"capset", give_up},
@@ -206,6 +241,7 @@ static const struct { const char *name; int (*run)(const struct job *); } calls[
   {"handle", by_handle}, {"mount", do_mount}, {"setns", join}, {"module", module}, {"bpf", program},
   {"block", block}, {"connect-unix", local}, {"connect-abstract", abstract}, {"connect-4", loopback},
   {"connect-6", loopback6}, {"libaio", libaio}, {"fanotify", listener}, {"perf", perf}, {"clock", clock_set},
+  {"audit-nobody", audit_as_nobody}, {"audit-namespace", audit_in_namespace}, {"audit-listen", audit_listening},
 };
 
 int act_call(const struct job *job) {

@@ -88,6 +88,30 @@ extension KernelFacts {
       #expect(change.value == Int64(Procfs.ownPid) && change.old == Int64(Procfs.ownPid))
     }
 
+    @Test(
+      "who may not use audit is told in which way",
+      arguments: [
+        ("audit-nobody", AuditHindrance.notPermitted), ("audit-listen", .notPermitted),
+        ("audit-namespace", .namespaced),
+      ])
+    func permission(call: String, hindrance: AuditHindrance) throws {
+      let error = #expect(throws: Errno.self) { try Child.run(.call, in: scratch, call, "a") }
+      #expect(error.map { AuditHindrance($0) } == hindrance)
+    }
+
+    @Test("everything that is in the way of a state is named, with what is not seen because of it")
+    func hindrances() throws {
+      var status = try AuditControl().status()
+      (status.pid, status.isLocked, status.isEnabled, status.rateLimit) = (17, true, false, 100)
+      let found = AuditHindrance.all(status: status, rules: [], owner: 18)
+      #expect(found == [.occupied(pid: 17), .locked(isEnabled: false), .limited(perSecond: 100)])
+      #expect(AuditHindrance.all(status: status, rules: [], owner: 17).count == 2)
+      for each in found + [.unsupported, .notPermitted, .namespaced, .locked(isEnabled: true), .failed(.timedOut)] {
+        #expect(!each.feature.isEmpty && !each.lost.isEmpty && !"\(each)".isEmpty)
+      }
+      #expect(AuditHindrance(Errno(rawValue: 93)) == .unsupported)
+    }
+
     @Test("an open that is denied shows the file with its identity, and errno")
     func denied() async throws {
       try scratch.protect("a")
@@ -261,6 +285,21 @@ extension KernelFacts {
         $0.call?.caller.parent == shell.pid || $0.call?.caller.pid == shell.pid
       }
       #expect(events.map { $0.arguments()?.first.map { String(decoding: $0, as: UTF8.self) } } == ["/bin/true"])
+    }
+
+    @Test("what the service's own executable does all day raises nothing; what it does else is seen")
+    func spared() async throws {
+      let watch = try AuditWatch(.owner)
+      let own = try Procfs.link(Procfs.ownPid, "exe")
+      let rule = try #require(AuditRule.sparing(own))
+      #expect(rule.isOurs && !rule.isSilencing)
+      #expect(watch.control.load([rule]).isEmpty)
+      try watch.add(ShippedRules.text("45-alibi-handles"))
+      try watch.add(ShippedRules.text("30-alibi-privilege"))
+      #expect(try await watch.calls(of: Child.run(.call, in: scratch, "handle", "a")).isEmpty)
+      #expect(try await watch.calls(of: Child.run(.call, in: scratch, "capset", "a")).count == 1)
+      try watch.control.delete(rule)
+      #expect(try await watch.calls(of: Child.run(.call, in: scratch, "handle", "a")).count == 1)
     }
 
     @Test("a rule of somebody else's that says never hides ours behind it")

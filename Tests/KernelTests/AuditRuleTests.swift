@@ -55,7 +55,7 @@ struct AuditRuleTests {
       ("-a always,exit -F arch=b65 -S read -k alibi-x", "arch cannot be b65"),
       ("-a always,exit -F arch=b64 -S opem -k alibi-x", "no such system call: opem"),
       ("-a always,exit -F arch=b64 -S open, -k alibi-x", "no such system call: "),
-      ("-a always,exit -F arch=b64 -S 2048 -k alibi-x", "no such system call: 2048"),
+      ("-a always,exit -F arch=b64 -S 2032 -k alibi-x", "no such system call: 2032"),
       ("-a always,exit -F arch=b64 -S open -F exit=-EFOO -k alibi-x", "exit cannot be -EFOO"),
       ("-a always,exit -F arch=b64 -S open -F colour=1 -k alibi-x", "no such field: colour"),
       ("-a always,exit -F arch=b64 -S open -F uid -k alibi-x", "not a comparison: uid"),
@@ -104,8 +104,16 @@ extension KernelFacts {
       let theirs = try control.rules()
       try AuditState.removeRules(control)
       #expect(try control.rules() == before)
-      for rule in try AuditRule.file(Array(ShippedRules.text(name).utf8)) { try control.add(rule) }
+      let ours = try AuditRule.file(Array(ShippedRules.text(name).utf8))
+      #expect(try control.missing(of: ours) == ours)
+      #expect(control.load(ours).isEmpty && control.load(ours).isEmpty)
       #expect(try control.rules() == theirs)
+      #expect(try control.missing(of: ours).isEmpty)
+      // Last but one in, first out.
+      if let gone = ours.dropLast().last {
+        try control.delete(gone)
+        #expect(try control.missing(of: ours) == [gone])
+      }
     }
   }
 }
