@@ -26,8 +26,10 @@ struct Scene {
 
   let logKey: SigningKey
   let certificateKey: SigningKey
+  /// The keys that sign heads, each from a record on.
+  private(set) var headKeys: [(key: SigningKey, record: UInt64)] = []
   let witness: SigningKey
-  private(set) var log: Log<MemoryHashStore>
+  var log: Log<MemoryHashStore>
   private(set) var authority: [[UInt8]] = []
   private(set) var places: [UInt64] = []
   private(set) var config: LogRecord
@@ -65,6 +67,7 @@ struct Scene {
     witness = try #require(
       SigningKey(name: Self.utf8("witness"), kind: .cosignature, seed: [UInt8](repeating: 3, count: 32)))
     signer = certificateKey
+    headKeys = [(logKey, 0)]
     log = try Self.emptyLog()
     config = try #require(
       LogRecord(
@@ -102,9 +105,30 @@ struct Scene {
     }
   }
 
-  mutating func add(authority record: LogRecord) throws {
+  @discardableResult
+  mutating func add(authority record: LogRecord) throws -> UInt64 {
     places.append(try log.append(record: record.text))
     authority.append(record.text)
+    return places[places.count - 1]
+  }
+
+  /// A key of the log, or of its certificates.
+  static func key(_ seed: UInt8, _ role: String = "log") throws -> SigningKey {
+    try #require(
+      SigningKey(
+        name: utf8(role == "log" ? "alibi/test" : "alibi/test/cert"), seed: [UInt8](repeating: seed, count: 32)))
+  }
+
+  /// The newest key of heads.
+  var head: SigningKey { headKeys[headKeys.count - 1].key }
+
+  /// Both keys are replaced.
+  mutating func rotate(_ seed: UInt8) throws {
+    let (log, certificate) = (try Self.key(seed), try Self.key(seed + 1, "cert"))
+    let first = try add(authority: try #require(try KeyRecord(role: "log", old: head, new: log).record))
+    try add(authority: try #require(try KeyRecord(role: "cert", old: signer, new: certificate).record))
+    headKeys.append((log, first))
+    signer = certificate
   }
 
   private static func secret(_ number: UInt64, _ kind: UInt8) -> [UInt8] { Hash(of: [kind, UInt8(number)]).bytes }
@@ -153,7 +177,8 @@ struct Scene {
 
   func checkpoint(_ size: UInt64? = nil, witnessed time: UInt64? = nil) throws -> [UInt8] {
     let text = try head(size).text
-    let note = try SignedNote.sign(text, with: [logKey])
+    let size = size ?? log.size
+    let note = try SignedNote.sign(text, with: [headKeys.last { $0.record < size }?.key ?? logKey])
     return try time.map { try note + witness.line(signing: text, at: $0) } ?? note
   }
 

@@ -169,6 +169,21 @@ struct SecondVerifierTests {
     }
   }
 
+  @Test("both follow the keys of a log in the same way")
+  func rotations() throws {
+    let tests = RotationTests()
+    try compare {
+      for rotations in 1...3 { try tests.pinned(rotations: rotations) }
+      try tests.before()
+      try tests.head()
+      try tests.anchors()
+      try tests.chain()
+      try tests.forged()
+      try tests.signer()
+      try tests.mutations()
+    }
+  }
+
   @Test("both name the same step for random changes, signed again and not")
   func mutations() throws {
     var days = Scene.quietDays()
