@@ -82,6 +82,16 @@ extension StoreWriter {
     try read { db in try Self.newest(kind, db) }
   }
 
+  /// The records of some types, by index.
+  public func records(_ kinds: [String]) throws(StoreError) -> [KeptRecord] {
+    try read { db in try StoreReader.records(kinds, db) }
+  }
+
+  /// The newest signed head's size; 0 where there is none.
+  public func signedSize() throws(StoreError) -> UInt64 {
+    try read { db in UInt64(try Int64.fetchOne(db, sql: "SELECT max(size) FROM checkpoints") ?? 0) }
+  }
+
   /// The number of the newest seal; 0 where there is none.
   public func lastSeal() throws(StoreError) -> UInt64 {
     try read { db in UInt64(try Int64.fetchOne(db, sql: "SELECT max(id) FROM log_seals") ?? 0) }

@@ -47,10 +47,7 @@ public enum Certifier {
       throw CertifierError(
         description: "not all of that time is sealed", hint: "`alibi coverage` tells from when on there are records")
     }
-    let keysRecords = try store.records(["genesis", "key"]).filter { record in
-      record.index < signed
-        && (record.kind == "genesis" || LogRecord(record.text).flatMap(KeyRecord.init)?.role == "cert")
-    }
+    let keysRecords = try store.records(["genesis", "key"]).filter { $0.index < signed }
     let head = try AnchorChoice(
       store, records: epochs.map(\.record), least: max(last.record, keysRecords.last?.index ?? 0) + 1, now: now)
     let indices = Indices(store)

@@ -76,8 +76,7 @@ public final class Sealer: SealScribe {
       return
     }
     guard let keys else { return }
-    try writer.keep(publicKey: keys.log.verifier.text, role: "log")
-    try writer.keep(publicKey: keys.certificate.verifier.text, role: "cert")
+    try KeyRotation.keepPublic(keys, writer)
     try sign(writer, keys)
   }
 
@@ -88,8 +87,13 @@ public final class Sealer: SealScribe {
   public func sign(_ writer: StoreWriter, _ keys: KeyDirectory) throws { try Self.sign(writer, keys) }
 
   /// Signs the head as it is, and keeps it.
+  ///
+  /// - Throws: also where these are not the keys that the log names.
   public static func sign(_ writer: StoreWriter, _ keys: KeyDirectory) throws {
     let head = try writer.head()
+    guard try KeyChain(of: writer)?.key(atSize: head.size) == keys.log.verifier else {
+      throw KeyError(description: "the key is not the one that the log names")
+    }
     guard let checkpoint = Checkpoint(origin: keys.log.verifier.name, size: head.size, root: head.root) else {
       throw KeyError(description: "the log has no head")
     }
