@@ -22,7 +22,8 @@ extension FullVerification {
         continue
       }
       guard let note = SignedNote(anchor.note), let head = Checkpoint(note.text),
-        let key = chain.key(atSize: head.size), note.signers(among: [key]) != nil, head.size == anchor.size, head.size <= anchor.record, try root(head.size) == head.root
+        let key = chain.key(atSize: head.size), note.signers(among: [key]) != nil, head.size == anchor.size,
+        head.size <= anchor.record, try root(head.size) == head.root
       else {
         flaws.append(Flaw(name, "is of a head that is not this log's"))
         continue
