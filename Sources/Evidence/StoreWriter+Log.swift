@@ -52,6 +52,8 @@ public struct SealDraft: Sendable {
 public protocol SealScribe: Sendable {
   /// The records of a seal, in their order; the SEAL record is the last.
   func records(_ draft: SealDraft) throws -> [LogLine]
+  /// Texts that these records name by their hashes alone, for the store to keep.
+  var patterns: [[UInt8]] { get }
 }
 
 extension StoreWriter {

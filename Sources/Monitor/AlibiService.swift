@@ -118,7 +118,7 @@ public struct AlibiService: Service {
     }
     let seals = try SealRoom(
       start.writer, state: settings.stateDirectory, bootID: bootID, isResumed: start.isResumed,
-      retentionDays: settings.retentionDays, logger: logger)
+      retentionDays: settings.retentionDays, patterns: settings.patterns, logger: logger)
     let mailbox = try CaptureMailbox()
     let delivery = Delivery()
     let heart = try Heart(mailbox: mailbox, logger: logger)

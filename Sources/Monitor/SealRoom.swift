@@ -34,15 +34,16 @@ final class SealRoom: Sendable {
   }
 
   /// Begins the log or goes on with it; the keys are made where there is no log.
-  init(_ writer: StoreWriter, state: String, bootID: String, isResumed: Bool, retentionDays: UInt64, logger: Logger)
-    throws
-  {
+  init(
+    _ writer: StoreWriter, state: String, bootID: String, isResumed: Bool, retentionDays: UInt64, patterns: [String],
+    logger: Logger
+  ) throws {
     self.writer = writer
     self.retentionDays = retentionDays
     self.state = state
     self.logger = logger
     heads = try WakeUp()
-    sealer = Sealer(facts: Self.facts(bootID, retentionDays)) { (Clock.wall.now, Clock.monotonic.now) }
+    sealer = Sealer(facts: Self.facts(bootID, retentionDays, patterns)) { (Clock.wall.now, Clock.monotonic.now) }
     let isEmpty = try writer.head().size == 0
     if isEmpty, !KeyDirectory.exists(state: state) {
       try KeyDirectory.create(state: state, origin: KeyDirectory.origin())
@@ -153,13 +154,13 @@ final class SealRoom: Sendable {
 
   private static func day(_ time: Timestamp) -> Int64 { time.nanoseconds / 86_400_000_000_000 }
 
-  private static func facts(_ bootID: String, _ retentionDays: UInt64) -> ProgramFacts {
+  private static func facts(_ bootID: String, _ retentionDays: UInt64, _ patterns: [String]) -> ProgramFacts {
     let text = (try? Procfs.file("/sys/kernel/security/lockdown", limit: 256)) ?? []
     let chosen = String(decoding: text, as: UTF8.self).split(separator: "[").last?.split(separator: "]").first
     return ProgramFacts(
       version: Settings.version, digest: digest(), kernel: Procfs.kernelRelease,
       lockdown: text.isEmpty ? "unknown" : chosen.map(String.init) ?? "unknown", bootID: bootID,
-      retentionDays: retentionDays)
+      retentionDays: retentionDays, patterns: patterns)
   }
 
   /// SHA-256 of the program that runs.

@@ -200,7 +200,15 @@ public struct FullVerification: Sendable {
     if made.root != record.indexRoot { faults.append("its index, or its hiding secret, is not the sealed one") }
     if made.keptTop != index.keptTop { faults.append("the top of its index is not that of its keys") }
     var facts = IndexFacts(keys)
-    guard let source = try store.epoch(epoch.number, { facts.add($0) }) else { return faults + ["is not in the store"] }
+    var isComplete = true
+    guard
+      let source = try store.epoch(
+        epoch.number,
+        begin: { source in
+          do { facts.patterns = try RegisteredPattern.all(in: source) } catch { isComplete = false }
+        }, { facts.add($0) })
+    else { return faults + ["is not in the store"] }
+    if !isComplete { faults.append("the text of a pattern that it registers is not in the store") }
     if !facts.present.allSatisfy(index.contains) { faults.append("an access of it is not in its index") }
     let again = try EpochCloser.record(source, keys: keys, hiding: hiding, indexRoot: made.root)
     let (from, to) = (source.time.from.unsigned, source.time.to.unsigned)

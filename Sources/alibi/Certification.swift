@@ -115,7 +115,16 @@ struct Certification {
     switch question.target {
     case .file(let file): (path, kind) = (file, .file)
     case .tree(let directory): (path, kind) = (directory.lexicallyNormal ?? directory, .tree)
-    case .glob: throw refusal("no pattern is registered", hint: "ask for the directory that holds all it can match")
+    case .glob(let pattern):
+      if let other = question.otherPatterns.first(where: { $0 != pattern }) {
+        throw refusal(
+          "records tell what \(pattern.source) can match as \(other.source)",
+          hint: "register \(other.source) and ask for it")
+      }
+      guard let target = Target(.glob, Array(pattern.source.utf8)) else {
+        throw refusal("\(pattern.source): no target that a certificate can have", hint: "a shorter pattern")
+      }
+      return target
     case .identity(let identity):
       guard let target = Certifier.target(identity) else {
         throw refusal(
