@@ -22,6 +22,8 @@ struct Scene {
     var names: [NameHistory.Binding] = []
     var isNamesComplete = true
     var version = EpochRecord.keyVersion
+    /// Those of another configuration that came into force in it.
+    var patterns: [[UInt8]]?
   }
 
   let logKey: SigningKey
@@ -33,6 +35,7 @@ struct Scene {
   private(set) var authority: [[UInt8]] = []
   private(set) var places: [UInt64] = []
   private(set) var config: LogRecord
+  private var configs: [LogRecord]
   private(set) var sealed: [(record: EpochRecord, index: UInt64, day: Day, tree: SparseIndex, names: NameHistory)] = []
   private(set) var anchors: [(size: UInt64, time: UInt64)] = []
   /// Keys of the bundle's certificates, when rotated.
@@ -69,13 +72,8 @@ struct Scene {
     signer = certificateKey
     headKeys = [(logKey, 0)]
     log = try Self.emptyLog()
-    config = try #require(
-      LogRecord(
-        .config,
-        [
-          .hash(Hash(of: [1])), .hash(Hash(of: [2])), .words(["00000000000000ab"]), .number(1), .word("0.1"),
-          .hash(Hash(of: [3])), .word("6.18"), .word("none"), .words(patterns.map { Hash(of: $0).base64 }),
-        ]))
+    config = try Self.config(patterns)
+    configs = [config]
     let genesis = GenesisRecord(
       origin: "alibi/test", logKey: logKey.verifier, certificateKey: certificateKey.verifier)
     try add(authority: try #require(genesis.record))
@@ -84,6 +82,16 @@ struct Scene {
       try seal(day, number: UInt64(number))
       try anchor(after: 90)
     }
+  }
+
+  private static func config(_ patterns: [[UInt8]]) throws -> LogRecord {
+    try #require(
+      LogRecord(
+        .config,
+        [
+          .hash(Hash(of: [1])), .hash(Hash(of: [2])), .words(["00000000000000ab"]), .number(1), .word("0.1"),
+          .hash(Hash(of: [3])), .word("6.18"), .word("none"), .words(patterns.map { Hash(of: $0).base64 }),
+        ]))
   }
 
   /// Three days in which a session read and wrote elsewhere than in /data/customers.
@@ -139,12 +147,19 @@ struct Scene {
     let hiding = Self.secret(number, 2)
     let tree = SparseIndex(day.facts.map { scope, fact in keys.key(fact, scope: Self.utf8(scope)) }, hiding: hiding)
     let names = try NameHistory(day.names, keys: keys, hiding: hiding)
+    var inForce = [config.leaf.base64]
+    if let patterns = day.patterns {
+      config = try Self.config(patterns)
+      configs.append(config)
+      inForce.append(config.leaf.base64)
+      try log.append(record: config.text)
+    }
     let gapTexts = try day.gaps.map { try #require($0.record).text }
     for text in gapTexts { try log.append(record: text) }
     var record = EpochRecord(
       number: number, from: from, to: from + Self.day, firstSeal: number * 10, lastSeal: number * 10 + 9,
       covered: Self.day - GapRecord.measure(day.gaps, from: from, to: from + Self.day),
-      configs: [config.leaf.base64], fileSystems: ["00000000000000ab"], saltCommit: keys.commitment,
+      configs: inForce, fileSystems: ["00000000000000ab"], saltCommit: keys.commitment,
       indexRoot: tree.root)
     record.version = day.version
     record.lost = day.lost
@@ -190,7 +205,7 @@ struct Scene {
   func material() throws -> LogMaterial {
     LogMaterial(
       checkpoint: try checkpoint(witnessed: now / 1_000_000_000),
-      authority: try zip(authority, places).map { try leaf($0, $1) }, configs: [config],
+      authority: try zip(authority, places).map { try leaf($0, $1) }, configs: configs,
       anchors: try anchors.map { size, time in
         EvidenceFile.Anchor(
           kind: .witness, checkpoint: try checkpoint(size, witnessed: time),

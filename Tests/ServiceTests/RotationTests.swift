@@ -85,6 +85,61 @@ extension ServiceTests {
       }
     }
 
+    @Test("keys are replaced while epochs are closed and certificates made, and nothing of it contradicts itself")
+    func busy() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let quiet = try agent.file("quiet.txt")
+      let start = service.moment()
+      let out = try ScratchDirectory(in: "/tmp")
+      let first = try key(service)
+      let script = """
+        for n in 1 2 3 4 5 6; do
+          "$1" prove "$2" --from "$3" --out "$4/$n" --allow-gaps --state "$5" > /dev/null || exit 1
+        done
+        """
+      let certifier = try Subprocess(
+        "/bin/sh", ["-c", script, "sh", Place.programs + "/alibi", quiet, start, out.path, service.state])
+      for _ in 0..<12 { _ = try rotate(service) }
+      let done = try certifier.finish()
+      #expect(done.status == 0, "\(done.errors)")
+      for number in 1...6 { #expect(try verify(out("\(number)"), first) != 1, "\(number)") }
+      _ = try service.stop()
+      let full = service.alibi("verify", "--full", "--key", first)
+      #expect(full.status == 0, "\(full.output)")
+      #expect((try service.json("key", "show") as? [String: Any])?["past"].map { ($0 as? [Any])?.count } == 12)
+    }
+
+    @Test("a recorder that is killed amid a rotation leaves a log that its successor can sign")
+    func killed() throws {
+      let service = try ServiceUnderTest()
+      let first = try key(service)
+      var replaced = 0
+      for round in 0..<10 {
+        let recorder = try service.recorder()
+        let before = try key(service)
+        let rotation = try Subprocess(Place.programs + "/alibi", ["key", "rotate", "--state", service.state])
+        Thread.sleep(forTimeInterval: 0.012 + 0.004 * Double(round))
+        kill(recorder, SIGKILL)
+        _ = try rotation.finish()
+        try eventually("another recorder answers") { try service.recorder() != recorder }
+        if try key(service) != before { replaced += 1 }
+        let status = try #require(try service.json("status") as? [String: Any])
+        #expect(status["seal_problem"] == nil, "\(status["seal_problem"] ?? "")")
+        #expect(
+          try FileManager.default.contentsOfDirectory(atPath: service.state + "/keys").sorted() == [
+            "cert.key", "log.key",
+          ])
+      }
+      // Once more, undisturbed.
+      _ = try rotate(service)
+      _ = try service.stop()
+      let full = service.alibi("verify", "--full", "--key", first)
+      #expect(full.status == 0, "\(full.output)")
+      #expect(
+        (try service.json("key", "show") as? [String: Any])?["past"].map { ($0 as? [Any])?.count } == replaced + 1)
+    }
+
     @Test("who is not root replaces nothing")
     func ordinary() throws {
       let service = try ServiceUnderTest()
