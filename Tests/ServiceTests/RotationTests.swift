@@ -119,7 +119,7 @@ extension ServiceTests {
         let recorder = try service.recorder()
         let before = try key(service)
         let rotation = try Subprocess(Place.programs + "/alibi", ["key", "rotate", "--state", service.state])
-        Thread.sleep(forTimeInterval: 0.012 + 0.004 * Double(round))
+        Thread.sleep(forTimeInterval: 0.012 + 0.008 * Double(round))
         kill(recorder, SIGKILL)
         _ = try rotation.finish()
         try eventually("another recorder answers") { try service.recorder() != recorder }
