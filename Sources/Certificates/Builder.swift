@@ -59,7 +59,7 @@ public struct EpochMaterial {
 public struct LogMaterial {
   /// The signed head, with what witnesses added.
   public var checkpoint: [UInt8]
-  /// GENESIS, and the rotations of the certificate key.
+  /// GENESIS, and the KEY records up to the head.
   public var authority: [EvidenceFile.Leaf]
   /// CONFIG records; those that the epochs do not name are left out.
   public var configs: [LogRecord]
@@ -105,7 +105,7 @@ public enum CertificateBuilder {
   ///
   /// - Parameters:
   ///   - epochs: those that the interval touches, in order and no other.
-  ///   - policy: as strict as the issuer likes; its log keys must include that of the checkpoint.
+  ///   - policy: as strict as the issuer likes; its log keys must lead to that of the checkpoint.
   public static func build(
     _ request: CertificateRequest, log: LogMaterial, epochs: [EpochMaterial], key: SigningKey,
     policy: VerificationPolicy

@@ -101,7 +101,7 @@ public struct EvidenceFile: Sendable, Hashable {
 
   /// The final signed head.
   public var checkpoint: [UInt8]
-  /// GENESIS, then the KEY records of the certificate key in their order.
+  /// GENESIS, then the KEY records in their order.
   public var authority: [Leaf]
   /// The texts of the CONFIG records that the epochs name, each once, in the order they are first named.
   public var configs: [[UInt8]]

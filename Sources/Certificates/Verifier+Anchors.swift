@@ -10,14 +10,14 @@ struct Sighting {
 extension Verifier {
   /// Step 8. The lag is the longest time from an epoch's end until a witness had seen a head with its record.
   func anchors(
-    _ file: EvidenceFile, head: Checkpoint, logKeys: [VerifierKey], epochs: [SealedEpoch]
+    _ file: EvidenceFile, head: Checkpoint, chain: KeyChain, epochs: [SealedEpoch]
   ) throws(Rejection) -> (all: UInt64?, pinned: UInt64?, tokens: Int) {
     var all: [Sighting] = []
     var pinned: [Sighting] = []
     var tokens = 0
     for anchor in file.anchors {
       guard let note = SignedNote(anchor.checkpoint), let seen = Checkpoint(note.text), seen.origin == head.origin,
-        note.signers(among: logKeys)?.isEmpty == false
+        let key = chain.key(atSize: seen.size), note.signers(among: [key]) != nil
       else { throw Rejection(8, "an anchor is not of a head of this log") }
       guard
         LogCheck.isConsistent(

@@ -20,6 +20,8 @@ public struct EpochSource: Sendable {
   public var degraded: UInt64 = 0
   /// The texts of the CONFIG records in force.
   public var configs: [[UInt8]] = []
+  /// The texts of all patterns that were ever registered.
+  public var patterns: [[UInt8]] = []
   /// The file systems that were watched throughout.
   public var fileSystems: [UInt64] = []
   /// What nothing vouches for, hazards that concern every target included.
@@ -40,6 +42,8 @@ public struct EpochAccess: Sendable, Hashable {
   public var paths: Set<RawPath> = []
   /// The last component, where no path is known.
   public var name: RawPath?
+  /// The last components of names in directories that could not be told; an empty one where not even that could.
+  public var untold: Set<RawPath> = []
   /// Which file.
   public var file: FileIdentity
   /// The directories above it whose identity is known.

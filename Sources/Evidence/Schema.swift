@@ -145,6 +145,7 @@ enum Schema {
     registerAnchors(&migrator)
     registerDeputies(&migrator)
     registerCommands(&migrator)
+    registerPatterns(&migrator)
     return migrator
   }
 }

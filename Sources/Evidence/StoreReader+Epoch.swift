@@ -2,11 +2,15 @@ internal import GRDB
 internal import Records
 
 extension StoreReader {
-  /// What there is to close: everything since the last epoch that is sealed, nil where that is no time. Each access is
-  /// given to `take`, the like only once. All of it is of one moment of the store.
-  public func epoch(_ take: (EpochAccess) throws -> Void) throws(StoreError) -> EpochSource? {
+  /// What there is to close: everything since the last epoch that is sealed, nil where that is no time. First `begin` is
+  /// given what is known without the accesses, then each access is given to `take`, the like only once. All of it is of
+  /// one moment of the store.
+  public func epoch(
+    begin: (EpochSource) throws -> Void = { _ in }, _ take: (EpochAccess) throws -> Void
+  ) throws(StoreError) -> EpochSource? {
     try read { db in
       guard var source = try Self.nextEpoch(db) else { return nil }
+      try begin(source)
       try Self.accesses(of: &source, isClosed: false, db, take)
       return source
     }
@@ -14,7 +18,7 @@ extension StoreReader {
 
   /// The same for an epoch that is closed, as far as its seals go.
   public func epoch(
-    _ number: UInt64, _ take: (EpochAccess) throws -> Void
+    _ number: UInt64, begin: (EpochSource) throws -> Void = { _ in }, _ take: (EpochAccess) throws -> Void
   ) throws(StoreError) -> EpochSource? {
     try read { db in
       guard let row = try Row.fetchOne(db, sql: "SELECT * FROM epochs WHERE id = ?", arguments: [Int64(number)]) else {
@@ -25,6 +29,7 @@ extension StoreReader {
       var source = EpochSource(
         number: number, time: row.span, firstSeal: UInt64(before ?? 0) + 1, lastSeal: row.unsigned("last_seal"))
       try Self.fill(&source, db)
+      try begin(source)
       try Self.accesses(of: &source, isClosed: true, db, take)
       return source
     }
@@ -62,6 +67,7 @@ extension StoreReader {
         log_seals WHERE id = ?), 0)), 0) ORDER BY id
         """, arguments: [last, first - 1]
     ).map(\.bytes)
+    source.patterns = try Schema.patterns(db)
     try findGaps(&source, db)
     let sessions = try Row.fetchAll(
       db,

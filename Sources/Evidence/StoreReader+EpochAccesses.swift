@@ -57,7 +57,7 @@ extension StoreReader {
       guard taken.insert(key).inserted else { continue }
       var found = EpochAccess(file: access.identity)
       found.name = access.name
-      found.paths = try names.paths(of: access, &source)
+      (found.paths, found.untold) = try names.paths(of: access, &source)
       found.directories = names.directories(above: found.paths)
       found.sessions = sessions.keys(of: access.session)
       found.hazards = Verdict.AcceptableHazard.allCases.filter { $0.operation.map(hazards.contains) ?? false }
@@ -110,11 +110,14 @@ extension StoreReader {
     private let time: Interval
     /// The last seal of which changes of names count.
     private let lastSeal: Int64
+    /// What has been erased since was told when the epoch was closed.
+    private let isClosed: Bool
     private var moves: [NameChange] = []
     private var known: [RawPath: Set<FileIdentity>] = [:]
 
     init(_ source: EpochSource, isClosed: Bool, _ db: Database) {
       self.db = db
+      self.isClosed = isClosed
       lastSeal = isClosed ? Int64(source.lastSeal) : .max
       time = source.time
       for change in source.names where change.kind == .directory {
@@ -137,8 +140,10 @@ extension StoreReader {
       return found
     }
 
-    /// The path as it was told, the others that the identity bore, and where directories' moves took either.
-    func paths(of access: Access, _ source: inout EpochSource) throws -> Set<RawPath> {
+    /// The path as it was told, the others that the identity bore, and where directories' moves took either; and what is
+    /// known of names of which the directory is not.
+    func paths(of access: Access, _ source: inout EpochSource) throws -> (told: Set<RawPath>, untold: Set<RawPath>) {
+      var untold: Set<RawPath> = access.path == nil ? [access.name ?? RawPath([])] : []
       var bearings: [RawPath: Bearing] = [:]
       let rows = try db.cachedStatement(
         sql: """
@@ -157,7 +162,12 @@ extension StoreReader {
           guard let path else { continue }
           if path.isAbsolute {
             bearings[path, default: Bearing()].note(change, isArrival: isArrival)
-          } else if let part = change.time.intersection(time) {
+            continue
+          }
+          // It lost the name in the epoch or later, or got it before: so it bore it, as far as anybody knows.
+          let isNow = isArrival ? change.time.from <= time.to : change.time.to >= time.from
+          if isNow, !isClosed || !path.bytes.isEmpty { untold.insert(path) }
+          if let part = change.time.intersection(time) {
             source.addGap(part, "names", "a name in a directory that could not be told")
           }
         }
@@ -167,22 +177,29 @@ extension StoreReader {
       var open = Array(paths)
       while let path = open.popLast() {
         for move in moves {
-          for other in elsewhere(path, move, &source) where paths.insert(other).inserted { open.append(other) }
+          for other in elsewhere(path, move, &source, &untold) where paths.insert(other).inserted { open.append(other) }
         }
         if paths.count > StoreReader.mostNames {
           source.addGap(time, "names", "more names of one file than are followed")
+          untold.insert(RawPath([]))
           break
         }
       }
-      return paths
+      return (paths, untold)
     }
 
-    private func elsewhere(_ path: RawPath, _ move: NameChange, _ source: inout EpochSource) -> [RawPath] {
+    private func elsewhere(
+      _ path: RawPath, _ move: NameChange, _ source: inout EpochSource, _ untold: inout Set<RawPath>
+    ) -> [RawPath] {
       guard let from = move.from, let to = move.to else { return [] }
       guard from.isAbsolute, to.isAbsolute else {
         let isErased = from.bytes.isEmpty && to.bytes.isEmpty
         for known in [from, to] where isErased || known.isAbsolute && path.isAtOrBeneath(known) {
           source.addGap(time, "names", "a directory was moved where nobody can tell")
+          if isErased, isClosed { continue }
+          // What lies beneath has kept its last component; the directory itself, or what was erased, may have another.
+          let other = from.isAbsolute ? to : from
+          untold.insert(RawPath(Array(path == known || isErased ? other.lastComponent : path.lastComponent)))
         }
         return []
       }

@@ -36,13 +36,15 @@ extension StoreReader {
 
   /// The records of some types, all where none is named, by index.
   public func records(_ kinds: [String] = []) throws(StoreError) -> [KeptRecord] {
-    try read { db in
-      let marks = kinds.map { _ in "?" }.joined(separator: ",")
-      let condition = kinds.isEmpty ? "1" : "kind IN (\(marks))"
-      return try Row.fetchAll(
-        db, sql: "SELECT * FROM log_records WHERE \(condition) ORDER BY id", arguments: StatementArguments(kinds)
-      ).map(Self.kept)
-    }
+    try read { db in try Self.records(kinds, db) }
+  }
+
+  static func records(_ kinds: [String], _ db: Database) throws -> [KeptRecord] {
+    let marks = kinds.map { _ in "?" }.joined(separator: ",")
+    let condition = kinds.isEmpty ? "1" : "kind IN (\(marks))"
+    return try Row.fetchAll(
+      db, sql: "SELECT * FROM log_records WHERE \(condition) ORDER BY id", arguments: StatementArguments(kinds)
+    ).map(kept)
   }
 
   /// The record of this index.

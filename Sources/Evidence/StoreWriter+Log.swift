@@ -52,6 +52,8 @@ public struct SealDraft: Sendable {
 public protocol SealScribe: Sendable {
   /// The records of a seal, in their order; the SEAL record is the last.
   func records(_ draft: SealDraft) throws -> [LogLine]
+  /// Texts that these records name by their hashes alone, for the store to keep.
+  var patterns: [[UInt8]] { get }
 }
 
 extension StoreWriter {
@@ -80,6 +82,16 @@ extension StoreWriter {
   /// The text of the newest record of a type; nil where there is none.
   public func newestRecord(_ kind: String) throws(StoreError) -> [UInt8]? {
     try read { db in try Self.newest(kind, db) }
+  }
+
+  /// The records of some types, by index.
+  public func records(_ kinds: [String]) throws(StoreError) -> [KeptRecord] {
+    try read { db in try StoreReader.records(kinds, db) }
+  }
+
+  /// The newest signed head's size; 0 where there is none.
+  public func signedSize() throws(StoreError) -> UInt64 {
+    try read { db in UInt64(try Int64.fetchOne(db, sql: "SELECT max(size) FROM checkpoints") ?? 0) }
   }
 
   /// The number of the newest seal; 0 where there is none.

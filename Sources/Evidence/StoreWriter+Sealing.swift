@@ -36,6 +36,11 @@ extension StoreWriter {
       rulesDigest: try Self.rules(run, db), config: try Self.newest("config", db))
     let lines = try scribe.records(draft)
     let first = try Self.append(lines, db)
+    // With the record that names them, so that none is ever without its text.
+    for pattern in scribe.patterns {
+      try db.cachedStatement(sql: "INSERT OR IGNORE INTO patterns (text) VALUES (?)")
+        .execute(arguments: [Blob(pattern)])
+    }
     try db.execute(
       sql: """
         INSERT INTO log_seals (id, record, run, t0, t1, entries, events, last_event, lost, canary) \

@@ -334,10 +334,7 @@ struct TargetSearch {
     case .tree: return true
     case .glob(let pattern):
       // Any directory is possible; the last component decides where the pattern has one of its own.
-      guard let last = pattern.source.split(separator: "/").last, last != "**",
-        let tail = try? PathPattern("**/" + last)
-      else { return true }
-      return tail.matches(RawPath("/").appending(name.lastComponent))
+      return pattern.couldMatch(name: name)
     default:
       return sights.contains { sight in
         if case .file(let path) = sight.form { path.lastComponent.elementsEqual(name.lastComponent) } else { true }

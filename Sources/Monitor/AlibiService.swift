@@ -28,7 +28,7 @@ public struct StartFailure: Error, Sendable, CustomStringConvertible {
 /// | recorder | the attribution, the reading end, and the store |
 /// | control | the socket and the watch on the rules |
 /// | epochs | nothing: closes an epoch when there is one to close, and ends |
-/// | retention, erasure | nothing: delete through the store's writer, and end |
+/// | retention, erasure, rotation | nothing: work through the store's writer, and end |
 /// | anchors | the sender's process, where heads are shown to others |
 public struct AlibiService: Service {
   private let settings: Settings
@@ -118,7 +118,7 @@ public struct AlibiService: Service {
     }
     let seals = try SealRoom(
       start.writer, state: settings.stateDirectory, bootID: bootID, isResumed: start.isResumed,
-      retentionDays: settings.retentionDays, logger: logger)
+      retentionDays: settings.retentionDays, patterns: settings.patterns, logger: logger)
     let mailbox = try CaptureMailbox()
     let delivery = Delivery()
     let heart = try Heart(mailbox: mailbox, logger: logger)

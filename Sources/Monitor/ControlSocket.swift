@@ -6,7 +6,7 @@ internal import Synchronization
 /// Answers the commands: how the service is, and "make sure that everything up to now is in the store".
 ///
 /// One line asks, one line of JSON answers. Asking changes nothing, so whoever may connect may ask; what adds to the log
-/// (`epoch`, `anchor`, `cert`, `prune`, `erase`) is for root alone.
+/// (`epoch`, `anchor`, `cert`, `prune`, `erase`, `rotate`) is for root alone.
 final class ControlSocket: Sendable {
   private let listener: OwnedDescriptor
   private let path: String
@@ -103,6 +103,9 @@ final class ControlSocket: Sendable {
     case "prune" where isRoot:
       let box = Box(Mutex<OwnedDescriptor?>(client))
       seals.prune { pruned in box.answer(SealRoom.text(of: pruned)) }
+    case "rotate" where isRoot:
+      let box = Box(Mutex<OwnedDescriptor?>(client))
+      seals.rotate { text in box.answer(text) }
     case "erase" where isRoot && words.count == 4:
       // Sealed first: the record tells of what was committed, and nothing of it waits in memory.
       let box = Box(Mutex<OwnedDescriptor?>(client))

@@ -29,7 +29,7 @@ extension SealRoom {
       let pruned = try Keeper.prune(writer, days: retentionDays, now: Timestamp(nanoseconds: Int64(Clock.wall.now)))
       if pruned.epochs > 0 {
         logger.notice("epochs were deleted whose time was over", metadata: ["epochs": "\(pruned.epochs)"])
-        if let keys { try sign(keys) }
+        try sign()
       }
       endPruning(pruned)
     } catch {
@@ -62,7 +62,7 @@ extension SealRoom {
       _ = try KernelThread(name: "erasure") { [self] in
         do {
           let erased = try Keeper.erase(subject, basis: basis, writer)
-          if let keys { try sign(keys) }
+          try sign()
           let kinds = erased.draft.kinds.map { "\"\($0)\"" }.joined(separator: ",")
           answer(
             "{\"erased\":\(erased.draft.count),\"kinds\":[\(kinds)],\"first\":\(erased.draft.first),"

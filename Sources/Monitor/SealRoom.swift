@@ -13,9 +13,10 @@ final class SealRoom: Sendable {
   let sealer: Sealer
   /// Signalled when a head has been signed.
   let heads: WakeUp
-  let keys: KeyDirectory?
+  /// The keys in force. Whoever signs holds them meanwhile: no head is signed by a key that has just been replaced.
+  let keys: Mutex<KeyDirectory?>
   let writer: StoreWriter
-  private let state: String
+  let state: String
   let logger: Logger
   let inner: Mutex<Inner>
   /// For how many days records are kept.
@@ -33,31 +34,38 @@ final class SealRoom: Sendable {
   }
 
   /// Begins the log or goes on with it; the keys are made where there is no log.
-  init(_ writer: StoreWriter, state: String, bootID: String, isResumed: Bool, retentionDays: UInt64, logger: Logger)
-    throws
-  {
+  init(
+    _ writer: StoreWriter, state: String, bootID: String, isResumed: Bool, retentionDays: UInt64, patterns: [String],
+    logger: Logger
+  ) throws {
     self.writer = writer
     self.retentionDays = retentionDays
     self.state = state
     self.logger = logger
     heads = try WakeUp()
-    sealer = Sealer(facts: Self.facts(bootID, retentionDays)) { (Clock.wall.now, Clock.monotonic.now) }
+    sealer = Sealer(facts: Self.facts(bootID, retentionDays, patterns)) { (Clock.wall.now, Clock.monotonic.now) }
     let isEmpty = try writer.head().size == 0
     if isEmpty, !KeyDirectory.exists(state: state) {
       try KeyDirectory.create(state: state, origin: KeyDirectory.origin())
     }
     var problem: String?
-    do { keys = try KeyDirectory(state: state) } catch {
+    var known: KeyDirectory?
+    do { known = try KeyDirectory(state: state, of: writer) } catch let error as KeyError {
       // A log that cannot begin is no log; one that cannot be signed any more goes on, because capture does.
       if isEmpty { throw error }
       problem = "heads are not signed: \(error)"
       logger.critical("heads are not signed: \(error)")
-      keys = nil
     }
+    keys = Mutex(known)
     inner = Mutex(Inner(problem: problem, day: Self.day(try writer.epochsReach())))
     try sealer.begin(
-      writer, keys: keys, reason: isResumed ? "another recorder goes on" : "the service has started",
+      writer, keys: known, reason: isResumed ? "another recorder goes on" : "the service has started",
       isPatient: isResumed)
+    if let known {
+      do { try KeyRotation.settle(known, state: state, writer) } catch {
+        note("a key that was replaced could not be destroyed: \(error)")
+      }
+    }
   }
 
   /// Why heads are not signed, or no epoch is closed; nil where all is well.
@@ -66,8 +74,7 @@ final class SealRoom: Sendable {
   /// A seal is in the store: its head is signed, and the day's epoch closed where a day is over.
   func committed(_ writer: StoreWriter, to time: Timestamp?) {
     sealer.committed()
-    guard let keys else { return }
-    do { try sign(keys) } catch { note("a head could not be signed: \(error)") }
+    do { guard try sign() else { return } } catch { note("a head could not be signed: \(error)") }
     guard let time, Self.day(time) > inner.withLock({ $0.day }) else { return }
     closeEpoch { [self] _ in prune { _ in } }
   }
@@ -105,7 +112,7 @@ final class SealRoom: Sendable {
         let epoch = try EpochCloser.close(state: state, writer: writer)
         number = epoch.number
         inner.withLock { $0.day = Self.day(epoch.to) }
-        if let keys { try sign(keys) }
+        try sign()
       } catch {
         note("an epoch could not be closed: \(error)")
       }
@@ -115,22 +122,29 @@ final class SealRoom: Sendable {
 
   /// A CERT record, so that cherry-picking shows.
   func noteCertificate(_ certificate: String, evidence: String) -> Bool {
-    guard let keys, let certificate = Hash(base64: certificate.utf8), let evidence = Hash(base64: evidence.utf8) else {
+    guard let certificate = Hash(base64: certificate.utf8), let evidence = Hash(base64: evidence.utf8) else {
       return false
     }
     do {
+      guard keys.withLock({ $0 != nil }) else { return false }
       try sealer.note(certificate: certificate, evidence: evidence, writer)
-      try sign(keys)
-      return true
+      return try sign()
     } catch {
       note("a certificate could not be recorded: \(error)")
       return false
     }
   }
 
-  func sign(_ keys: KeyDirectory) throws {
-    try sealer.sign(writer, keys)
-    heads.signal()
+  /// Signs the head as it is; false where there is no key to do it with.
+  @discardableResult
+  func sign() throws -> Bool {
+    let isDone = try keys.withLock { keys in
+      guard let keys else { return false }
+      try sealer.sign(writer, keys)
+      return true
+    }
+    if isDone { heads.signal() }
+    return isDone
   }
 
   func note(_ problem: String) {
@@ -140,13 +154,13 @@ final class SealRoom: Sendable {
 
   private static func day(_ time: Timestamp) -> Int64 { time.nanoseconds / 86_400_000_000_000 }
 
-  private static func facts(_ bootID: String, _ retentionDays: UInt64) -> ProgramFacts {
+  private static func facts(_ bootID: String, _ retentionDays: UInt64, _ patterns: [String]) -> ProgramFacts {
     let text = (try? Procfs.file("/sys/kernel/security/lockdown", limit: 256)) ?? []
     let chosen = String(decoding: text, as: UTF8.self).split(separator: "[").last?.split(separator: "]").first
     return ProgramFacts(
       version: Settings.version, digest: digest(), kernel: Procfs.kernelRelease,
       lockdown: text.isEmpty ? "unknown" : chosen.map(String.init) ?? "unknown", bootID: bootID,
-      retentionDays: retentionDays)
+      retentionDays: retentionDays, patterns: patterns)
   }
 
   /// SHA-256 of the program that runs.

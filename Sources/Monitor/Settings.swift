@@ -16,6 +16,8 @@ public struct Settings: Sendable {
   public var logLevel = "info"
   /// For how many days records are kept.
   public var retentionDays = Keeper.usualDays
+  /// The globs that certificates can be about.
+  public var patterns: [String] = []
   /// How capture behaves.
   public var capture = CaptureOptions()
   /// Who is shown the log's heads; nil for nobody.
@@ -40,6 +42,7 @@ public struct Settings: Sendable {
     rulesDirectory = options.rules ?? rulesDirectory
     logLevel = options.logLevel ?? logLevel
     retentionDays = options.retentionDays.map(UInt64.init) ?? retentionDays
+    patterns = options.patterns ?? patterns
     capture.batchInterval = options.batchMilliseconds.map { UInt64($0) * 1_000_000 } ?? capture.batchInterval
     capture.queueLength = options.queueLength ?? capture.queueLength
     capture.perfBytes = options.perfKilobytes.map { $0 << 10 } ?? capture.perfBytes

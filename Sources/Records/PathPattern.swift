@@ -92,6 +92,14 @@ public struct PathPattern: Hashable, Sendable {
     return tokens
   }
 
+  /// Whether a path could match of which only the last component is known, or nothing where that is empty.
+  public func couldMatch(name: RawPath) -> Bool {
+    guard !name.bytes.isEmpty, let last = source.split(separator: "/").last, last != "**",
+      let tail = try? PathPattern("**/" + last)
+    else { return true }
+    return tail.matches(RawPath("/").appending(name.lastComponent))
+  }
+
   /// Whether the whole path matches.
   public func matches(_ path: RawPath) -> Bool { captures(path) != nil }
 

@@ -1,3 +1,4 @@
+import Records
 import Yams
 
 /// What the service's own file may say; nil where it says nothing.
@@ -8,6 +9,8 @@ import Yams
 /// rules: /usr/share/alibi/rules
 /// log-level: info
 /// retention-days: 396
+/// patterns:                  (globs that certificates can be about)
+///   - /home/*/.ssh/id_*
 /// capture:
 ///   batch-milliseconds: 5
 ///   queue-length: 1048576
@@ -27,6 +30,8 @@ public struct ServiceOptions: Hashable, Sendable {
   public var logLevel: String?
   /// For how many days records are kept, 1 to 36,500.
   public var retentionDays: Int?
+  /// The globs under which accesses are indexed, so that certificates can be about them; at most 256.
+  public var patterns: [String]?
   /// How long the kernel may merge events before they are read, 1 to 100.
   public var batchMilliseconds: Int?
   /// How many events the kernel may queue, 16 to 16,777,216.
@@ -46,7 +51,8 @@ public struct ServiceOptions: Hashable, Sendable {
   public init(_ document: RuleDocument) throws(RuleError) {
     let reader = RuleReader(document)
     let top = try reader.fields(
-      try reader.root(), known: ["state", "run", "rules", "log-level", "retention-days", "capture", "anchors"])
+      try reader.root(),
+      known: ["state", "run", "rules", "log-level", "retention-days", "patterns", "capture", "anchors"])
     state = try reader.directory(top["state"])
     run = try reader.directory(top["run"])
     rules = try reader.directory(top["rules"])
@@ -59,6 +65,7 @@ public struct ServiceOptions: Hashable, Sendable {
       logLevel = level
     }
     retentionDays = try reader.number(top["retention-days"], 1...36_500)
+    patterns = try top["patterns"].map { (node) throws(RuleError) in try reader.patterns(node) }
     anchors = try top["anchors"].map { (node) throws(RuleError) in try AnchorOptions(reader, node) }
     guard let node = top["capture"] else { return }
     let capture = try reader.fields(
@@ -83,6 +90,33 @@ public struct ServiceOptions: Hashable, Sendable {
 }
 
 extension RuleReader {
+  /// As many as a CONFIG record has room for.
+  private static let mostPatterns = 256
+  private static let longestPattern = 4096
+
+  /// Globs as `prove --glob` takes them, each once.
+  fileprivate func patterns(_ node: Node) throws(RuleError) -> [String] {
+    var sources: [String] = []
+    for node in try list(node) {
+      let source = try text(node)
+      guard source.hasPrefix("/"), source.utf8.count <= Self.longestPattern else {
+        throw error(
+          node.mark?.line, "pattern \"\(source)\" must begin with / and have at most \(Self.longestPattern) bytes")
+      }
+      do { _ = try PathPattern(source) } catch {
+        throw self.error(node.mark?.line, "\"\(source)\" is not a pattern (\(error))")
+      }
+      guard !sources.contains(where: { $0.utf8.elementsEqual(source.utf8) }) else {
+        throw error(node.mark?.line, "pattern \"\(source)\" stands here twice")
+      }
+      sources.append(source)
+    }
+    guard sources.count <= Self.mostPatterns else {
+      throw error(node.mark?.line, "at most \(Self.mostPatterns) patterns")
+    }
+    return sources
+  }
+
   /// An absolute path without a `..` that could lead elsewhere tomorrow.
   fileprivate func directory(_ node: Node?) throws(RuleError) -> String? {
     guard let node else { return nil }

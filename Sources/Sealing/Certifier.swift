@@ -47,17 +47,16 @@ public enum Certifier {
       throw CertifierError(
         description: "not all of that time is sealed", hint: "`alibi coverage` tells from when on there are records")
     }
-    let keysRecords = try store.records(["genesis", "key"]).filter { record in
-      record.index < signed
-        && (record.kind == "genesis" || LogRecord(record.text).flatMap(KeyRecord.init)?.role == "cert")
-    }
+    let keysRecords = try store.records(["genesis", "key"]).filter { $0.index < signed }
     let head = try AnchorChoice(
       store, records: epochs.map(\.record), least: max(last.record, keysRecords.last?.index ?? 0) + 1, now: now)
     let indices = Indices(store)
     let materials = try epochs.map { try material($0, request, fileSystems, store, head.size, indices) }
+    let configs = try store.records(["config"]).compactMap { LogRecord($0.text) }
+    try check(request.target, epochs, configs, store)
     let log = LogMaterial(
       checkpoint: head.checkpoint, authority: try keysRecords.map { try leaf($0, store, head.size) },
-      configs: try store.records(["config"]).compactMap { LogRecord($0.text) }, anchors: head.anchors)
+      configs: configs, anchors: head.anchors)
     do {
       let bundle = try CertificateBuilder.build(
         request, log: log, epochs: materials, key: keys.certificate,
@@ -72,6 +71,25 @@ public enum Certifier {
         hint: "a shorter time, or another target; an epoch stands or falls as a whole")
     } catch let error as CertificateError {
       throw CertifierError(description: "what is sealed contradicts itself: \(error)", hint: "alibi verify --full")
+    }
+  }
+
+  /// A pattern must have been registered from the beginning of each epoch to its end: else nothing was indexed under it.
+  private static func check(
+    _ target: Target, _ epochs: [KeptEpoch], _ configs: [LogRecord], _ store: StoreReader
+  ) throws {
+    guard target.kind == .glob else { return }
+    let id = Hash(of: target.data)
+    let registering = Set(configs.filter { $0.patterns.contains(id) }.map(\.leaf.base64))
+    for epoch in epochs {
+      let record = try store.record(epoch.record).flatMap { LogRecord($0.text) }.flatMap(EpochRecord.init)
+      guard let record, !record.configs.isEmpty, record.configs.allSatisfy(registering.contains) else {
+        throw CertifierError(
+          description: "the pattern was not registered throughout epoch \(epoch.number), which ends \(epoch.time.to)",
+          hint: registering.isEmpty
+            ? "write it under `patterns` in the service's configuration and restart it; it counts from the next epoch on"
+            : "ask about a later time: it counts from the first epoch that begins after it was registered")
+      }
     }
   }
 

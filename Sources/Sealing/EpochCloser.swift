@@ -24,7 +24,10 @@ public enum EpochCloser {
     let reader = try StoreReader(directory: state)
     guard let keys = IndexKeys(salt: salt) else { throw StoreError.damaged("a salt has another length") }
     var facts = IndexFacts(keys)
-    guard let source = try reader.epoch({ facts.add($0) }) else {
+    guard
+      let source = try reader.epoch(
+        begin: { facts.patterns = try RegisteredPattern.all(in: $0) }, { facts.add($0) })
+    else {
       guard let last = try reader.epochs().last else { throw StoreError.damaged("there is nothing to close") }
       return Closed(number: last.number, to: last.time.to)
     }
@@ -100,22 +103,27 @@ public enum EpochCloser {
 /// The keys of an epoch's index, gathered.
 struct IndexFacts {
   private let keys: IndexKeys
+  /// Those under which accesses are indexed.
+  var patterns: [RegisteredPattern] = []
   private(set) var present: Set<Hash> = []
 
   init(_ keys: IndexKeys) { self.keys = keys }
 
   mutating func add(_ access: EpochAccess) {
-    present.formUnion(Self.facts(access).map { keys.key($0.fact, scope: Array($0.scope.utf8)) })
+    present.formUnion(Self.facts(access, patterns).map { keys.key($0.fact, scope: Array($0.scope.utf8)) })
   }
 
   /// Under which scopes an access is found, and by what.
-  static func facts(_ access: EpochAccess) -> [(scope: String, fact: IndexFact)] {
+  static func facts(
+    _ access: EpochAccess, _ patterns: [RegisteredPattern] = []
+  ) -> [(scope: String, fact: IndexFact)] {
     var facts: Set<IndexFact> = [IndexFact(.identity, access.file.encoded)]
     for path in access.paths { facts.formUnion(IndexFact.facts(ofPath: path.bytes)) }
     if access.paths.isEmpty, let name = access.name {
       // A relative path has no directory that could be meant.
       facts.formUnion(IndexFact.facts(ofPath: Array(name.lastComponent)).filter { $0.kind != .file })
     }
+    for pattern in patterns where pattern.mayMatch(access) { facts.insert(IndexFact(.glob, pattern.source)) }
     for directory in access.directories { facts.insert(IndexFact(.directoryIdentity, directory.encoded)) }
     if access.isDenied { facts = Set(facts.map { IndexFact($0.kind.denied, $0.data) }) }
     var scopes: [String]

@@ -9,7 +9,7 @@ extension FullVerification {
   ///   - texts: the log's records.
   ///   - root: the log's root at a size up to its own.
   static func anchorFlaws(
-    _ store: StoreReader, _ texts: [LogRecord], keys: [VerifierKey], root: (UInt64) throws -> Hash
+    _ store: StoreReader, _ texts: [LogRecord], chain: KeyChain, root: (UInt64) throws -> Hash
   ) throws -> [Flaw] {
     var flaws: [Flaw] = []
     let kept = try store.anchors()
@@ -21,8 +21,9 @@ extension FullVerification {
         flaws.append(Flaw(name, "is not what the log says"))
         continue
       }
-      guard let note = SignedNote(anchor.note), let head = Checkpoint(note.text), note.signers(among: keys) != nil,
-        head.size == anchor.size, head.size <= anchor.record, try root(head.size) == head.root
+      guard let note = SignedNote(anchor.note), let head = Checkpoint(note.text),
+        let key = chain.key(atSize: head.size), note.signers(among: [key]) != nil, head.size == anchor.size,
+        head.size <= anchor.record, try root(head.size) == head.root
       else {
         flaws.append(Flaw(name, "is of a head that is not this log's"))
         continue
@@ -41,13 +42,15 @@ extension FullVerification {
 
   /// What is wrong with the log for somebody who kept a head of it; nil where it goes on from that head.
   static func objection(
-    to bytes: [UInt8], keys: [VerifierKey], size: UInt64, root: (UInt64) throws -> Hash
+    to bytes: [UInt8], chain: KeyChain, size: UInt64, root: (UInt64) throws -> Hash
   ) throws -> String? {
     guard let note = SignedNote(bytes), let head = Checkpoint(note.text) else { return "is no signed head" }
-    guard let key = keys.first, head.origin == key.name else {
+    guard head.origin == chain.key.log.name else {
       return "is of the log \(String(decoding: head.origin, as: UTF8.self)), and the store of another"
     }
-    guard note.signers(among: keys) != nil else { return "is not signed by the key of the log that is here" }
+    guard let key = chain.key(atSize: head.size), note.signers(among: [key]) != nil else {
+      return "is not signed by the key that the log here had at \(head.size) records"
+    }
     if head.size > size {
       return "had \(head.size) records, the log here has \(size): it was truncated, or an older copy put in its place"
     }

@@ -23,6 +23,8 @@ public struct FullVerification: Sendable {
   public private(set) var erased = 0
   /// How many epochs were deleted when their time was over.
   public private(set) var pruned = 0
+  /// How often the keys were replaced.
+  public private(set) var rotations = 0
   /// How many rows came after the last seal.
   public private(set) var unsealed = 0
 
@@ -75,7 +77,17 @@ public struct FullVerification: Sendable {
       flaws.append(Flaw("log record 0", "is no GENESIS, or not the only one"))
       return
     }
-    if let pinned, pinned != genesis.logKey { flaws.append(Flaw("log record 0", "is of another key than yours")) }
+    let ofKeys = texts.enumerated().filter { [.genesis, .key].contains($0.element.kind) }
+    guard let first = KeyChain(genesis),
+      let chain = KeyChain(ofKeys.map { (record: $0.element, index: UInt64($0.offset)) })
+    else {
+      flaws.append(Flaw("keys", "the log's records of its keys do not hold"))
+      return
+    }
+    rotations = chain.log.count - first.log.count
+    if let pinned, !chain.isReached(from: [pinned]) {
+      flaws.append(Flaw("log record 0", "is of another key than yours"))
+    }
     for number in 0..<max(UInt64(audit.hashes.count), log.store.count) {
       let made = number < log.store.count ? try log.store.hashes(at: [number]).first : nil
       let there = number < UInt64(audit.hashes.count) ? audit.hashes[Int(number)] : nil
@@ -87,7 +99,7 @@ public struct FullVerification: Sendable {
     if audit.checkpoints.isEmpty { flaws.append(Flaw("checkpoints", "no head was signed")) }
     for bytes in audit.checkpoints {
       guard let note = SignedNote(bytes), let head = Checkpoint(note.text),
-        note.signers(among: [pinned ?? genesis.logKey]) != nil, head.origin == genesis.logKey.name
+        let key = chain.key(atSize: head.size), note.signers(among: [key]) != nil, head.origin == key.name
       else {
         flaws.append(Flaw("checkpoints", "a head is not signed by the log's key"))
         break
@@ -99,11 +111,10 @@ public struct FullVerification: Sendable {
       }
     }
     anchors = texts.count { $0.kind == .anchor }
-    let keys = [pinned ?? genesis.logKey]
     let root = { (size: UInt64) in try log.root(size: size) }
-    flaws += try Self.anchorFlaws(store, texts, keys: keys, root: root)
+    flaws += try Self.anchorFlaws(store, texts, chain: chain, root: root)
     for head in heads {
-      if let what = try Self.objection(to: head.note, keys: keys, size: log.size, root: root) {
+      if let what = try Self.objection(to: head.note, chain: chain, size: log.size, root: root) {
         flaws.append(Flaw("kept head \(head.name)", what))
       }
     }
@@ -189,7 +200,15 @@ public struct FullVerification: Sendable {
     if made.root != record.indexRoot { faults.append("its index, or its hiding secret, is not the sealed one") }
     if made.keptTop != index.keptTop { faults.append("the top of its index is not that of its keys") }
     var facts = IndexFacts(keys)
-    guard let source = try store.epoch(epoch.number, { facts.add($0) }) else { return faults + ["is not in the store"] }
+    var isComplete = true
+    guard
+      let source = try store.epoch(
+        epoch.number,
+        begin: { source in
+          do { facts.patterns = try RegisteredPattern.all(in: source) } catch { isComplete = false }
+        }, { facts.add($0) })
+    else { return faults + ["is not in the store"] }
+    if !isComplete { faults.append("the text of a pattern that it registers is not in the store") }
     if !facts.present.allSatisfy(index.contains) { faults.append("an access of it is not in its index") }
     let again = try EpochCloser.record(source, keys: keys, hiding: hiding, indexRoot: made.root)
     let (from, to) = (source.time.from.unsigned, source.time.to.unsigned)

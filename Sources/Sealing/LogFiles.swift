@@ -1,3 +1,4 @@
+internal import Certificates
 public import Evidence
 internal import Glibc
 internal import LinuxKernel
@@ -44,21 +45,32 @@ public enum LogFiles {
   public static func flaws(in directory: String, store: StoreReader?, pinned: VerifierKey?) throws -> (
     records: Int, flaws: [Flaw]
   ) {
-    let known = try store?.publicKeys().filter { $0.role == "log" }.compactMap { VerifierKey(Array($0.verifier.utf8)) }
-    let keys = pinned.map { [$0] } ?? known ?? []
-    guard let bytes = read("\(directory)/checkpoint"), let note = SignedNote(bytes), let head = Checkpoint(note.text),
-      note.signers(among: keys) != nil
-    else { return (0, [Flaw("checkpoint", "is missing, malformed, or not signed by the log's key")]) }
+    guard let bytes = read("\(directory)/checkpoint"), let note = SignedNote(bytes), let head = Checkpoint(note.text)
+    else { return (0, [Flaw("checkpoint", "is missing or malformed")]) }
     var flaws: [Flaw] = []
+    var ofKeys: [(record: LogRecord, index: UInt64)] = []
     var log = try Log(MemoryHashStore())
-    for tile in Tile.added(new: head.size) where tile.level == 0 {
+    // Nobody has shown yet that the head is the log's: it may claim any size, so that what is there sets the limit.
+    while log.size < head.size {
+      let tile = Tile(level: 0, index: log.size / 256, width: Int(min(256, head.size - log.size)))
       guard let bytes = read("\(directory)/\(tile.entriesPath)"), let texts = Tile.records(ofBundle: bytes),
         texts.count == tile.width
       else { return (Int(log.size), [Flaw(tile.entriesPath, "is missing, or not so many records")]) }
       if let store, try store.texts(from: tile.range.lowerBound, count: tile.width) != texts {
         flaws.append(Flaw(tile.entriesPath, "has other records than the store"))
       }
-      for text in texts { try log.append(record: text) }
+      for text in texts {
+        let index = try log.append(record: text)
+        if let record = LogRecord(text), [.genesis, .key].contains(record.kind) { ofKeys.append((record, index)) }
+      }
+    }
+    // Which keys are the log's it says itself, beginning with one that is known.
+    if let chain = KeyChain(ofKeys), pinned.map({ chain.isReached(from: [$0]) }) ?? (store != nil) {
+      if note.signers(among: [chain.key.log]) == nil || head.origin != chain.key.log.name {
+        flaws.append(Flaw("checkpoint", "is not signed by the log's key"))
+      }
+    } else {
+      flaws.append(Flaw("checkpoint", "is of another log than yours, or its records of the keys do not hold"))
     }
     for tile in Tile.added(new: head.size) where try read("\(directory)/\(tile.path)") != tile.hashes(from: log.store) {
       flaws.append(Flaw(tile.path, "is missing, or not the hashes of the records"))

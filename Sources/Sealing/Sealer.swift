@@ -18,11 +18,13 @@ public struct ProgramFacts: Sendable {
   public var bootID: String
   /// For how many days records are kept.
   public var retentionDays: UInt64
+  /// The globs under which accesses are indexed.
+  public var patterns: [String]
 
   /// Facts of these parts.
   public init(
     version: String, digest: Hash, kernel: String, lockdown: String, bootID: String,
-    retentionDays: UInt64 = Keeper.usualDays
+    retentionDays: UInt64 = Keeper.usualDays, patterns: [String] = []
   ) {
     self.version = version
     self.digest = digest
@@ -30,6 +32,7 @@ public struct ProgramFacts: Sendable {
     self.lockdown = lockdown
     self.bootID = bootID
     self.retentionDays = retentionDays
+    self.patterns = patterns
   }
 }
 
@@ -76,10 +79,12 @@ public final class Sealer: SealScribe {
       return
     }
     guard let keys else { return }
-    try writer.keep(publicKey: keys.log.verifier.text, role: "log")
-    try writer.keep(publicKey: keys.certificate.verifier.text, role: "cert")
+    try KeyRotation.keepPublic(keys, writer)
     try sign(writer, keys)
   }
+
+  /// The patterns that a CONFIG record names by their hashes: their texts can name people.
+  public var patterns: [[UInt8]] { facts.patterns.map { Array($0.utf8) } }
 
   /// What the last call of `records` gave is in the store.
   public func committed() { pending.withLock { $0 = nil } }
@@ -88,8 +93,13 @@ public final class Sealer: SealScribe {
   public func sign(_ writer: StoreWriter, _ keys: KeyDirectory) throws { try Self.sign(writer, keys) }
 
   /// Signs the head as it is, and keeps it.
+  ///
+  /// - Throws: also where these are not the keys that the log names.
   public static func sign(_ writer: StoreWriter, _ keys: KeyDirectory) throws {
     let head = try writer.head()
+    guard try KeyChain(of: writer)?.key(atSize: head.size) == keys.log.verifier else {
+      throw KeyError(description: "the key is not the one that the log names")
+    }
     guard let checkpoint = Checkpoint(origin: keys.log.verifier.name, size: head.size, root: head.root) else {
       throw KeyError(description: "the log has no head")
     }
@@ -106,7 +116,8 @@ public final class Sealer: SealScribe {
           .hash(Hash(draft.rulesDigest) ?? Hash(of: draft.rulesDigest)), .hash(Hash(of: [])),
           .words(draft.fileSystems.map(Self.name(ofFileSystem:))), .number(facts.retentionDays),
           .word(Self.word(facts.version)),
-          .hash(facts.digest), .word(Self.word(facts.kernel)), .word(Self.word(facts.lockdown)), .words([]),
+          .hash(facts.digest), .word(Self.word(facts.kernel)), .word(Self.word(facts.lockdown)),
+          .words(patterns.map { Hash(of: $0).base64 }.sorted()),
         ]))
     if config.text != draft.config { lines.append(config) }
     for gap in draft.gaps { lines.append(try Self.line(GapRecord(gap).record)) }

@@ -17,7 +17,6 @@ struct Certification {
   private let target: Target
   private let state: String
   private let out: String
-  private let keys: KeyDirectory
   private let service: ServiceClient
 
   /// Refuses what no certificate can be about.
@@ -36,12 +35,8 @@ struct Certification {
     }
     scope = try Self.scope(question, store)
     target = try Self.target(question)
-    do { keys = try KeyDirectory(state: state) } catch {
-      guard Procfs.effectiveUser == 0 else {
-        throw Failure(message: "the key of certificates is root's", hint: "run it with sudo", status: 77)
-      }
-      throw Failure(message: "\(error)", hint: "put the keys back from where they are kept", status: 74)
-    }
+    // Long before they are used, so that whoever has no right to them waits for nothing.
+    _ = try Self.keys(store, state)
     guard let run = try store.runs().last, run.ended == nil else { throw Self.noService }
     service = ServiceClient(run)
   }
@@ -66,6 +61,8 @@ struct Certification {
     let request = CertificateRequest(
       claim: claim, scope: scope, target: target, from: question.time.from.unsigned,
       to: question.time.to.unsigned, accepted: Set(question.accepted.map(\.rawValue)))
+    // They may have been replaced since.
+    let keys = try Self.keys(store, state)
     let made: Certifier.Made
     do {
       made = try Certifier.certify(
@@ -86,6 +83,15 @@ struct Certification {
     else { throw Self.noService }
     try Bundle(certificate: made.certificate, evidence: made.evidence, checkpoint: made.checkpoint).write(to: out)
     Output.complain("alibi: note: the certificate is in \(out)")
+  }
+
+  private static func keys(_ store: StoreReader, _ state: String) throws -> KeyDirectory {
+    do { return try KeyDirectory(state: state, of: store) } catch let error as KeyError {
+      guard Procfs.effectiveUser == 0 else {
+        throw Failure(message: "the key of certificates is root's", hint: "run it with sudo", status: 77)
+      }
+      throw Failure(message: "\(error)", hint: "put the keys back from where they are kept", status: 74)
+    }
   }
 
   private static func scope(_ question: ProofQuestion, _ store: StoreReader) throws -> Scope {
@@ -109,7 +115,16 @@ struct Certification {
     switch question.target {
     case .file(let file): (path, kind) = (file, .file)
     case .tree(let directory): (path, kind) = (directory.lexicallyNormal ?? directory, .tree)
-    case .glob: throw refusal("no pattern is registered", hint: "ask for the directory that holds all it can match")
+    case .glob(let pattern):
+      if let other = question.otherPatterns.first(where: { $0 != pattern }) {
+        throw refusal(
+          "records tell what \(pattern.source) can match as \(other.source)",
+          hint: "register \(other.source) and ask for it")
+      }
+      guard let target = Target(.glob, Array(pattern.source.utf8)) else {
+        throw refusal("\(pattern.source): no target that a certificate can have", hint: "a shorter pattern")
+      }
+      return target
     case .identity(let identity):
       guard let target = Certifier.target(identity) else {
         throw refusal(

@@ -1,5 +1,6 @@
 internal import Evidence
 internal import LinuxKernel
+internal import MerkleLog
 internal import Records
 internal import Sealing
 
@@ -50,6 +51,39 @@ struct Keeping {
     }
   }
 
+  /// Replaces the log's keys.
+  func rotate() throws -> Rotated {
+    if let service, try isServed() {
+      guard let answer = try service.rotate() else { throw Self.refusal }
+      if let problem = answer.problem {
+        throw Failure(message: "the keys were not replaced: \(problem)", hint: Self.afterRotation, status: 74)
+      }
+      guard let old = answer.old, let log = answer.log, let cert = answer.cert, let record = answer.record else {
+        throw Self.refusal
+      }
+      return Rotated(old: old, log: log, cert: cert, record: record)
+    }
+    do {
+      return try atRest { writer in
+        let made = try KeyRotation.run(state: state, writer)
+        return Rotated(
+          old: made.old.text, log: made.keys.log.verifier.text, cert: made.keys.certificate.verifier.text,
+          record: made.record)
+      }
+    } catch let error as KeyError {
+      throw Failure(message: "the keys were not replaced: \(error)", hint: Self.afterRotation, status: 74)
+    }
+  }
+
+  private static let afterRotation = "`alibi key show` tells which keys are in force; nothing is lost by trying again"
+
+  struct Rotated: Encodable {
+    var old: String
+    var log: String
+    var cert: String
+    var record: UInt64
+  }
+
   struct Erased: Encodable {
     var count: UInt64
     var kinds: [String]
@@ -73,7 +107,11 @@ struct Keeping {
     let result: R
     do {
       result = try body(writer)
-      do { try Sealer.sign(writer, try KeyDirectory(state: state)) } catch let error as KeyError {
+      do {
+        let keys = try KeyDirectory(state: state, of: writer)
+        try Sealer.sign(writer, keys)
+        try KeyRotation.settle(keys, state: state, writer)
+      } catch let error as KeyError {
         Output.complain("alibi: note: the head is not signed: \(error)")
       }
     } catch {

@@ -303,9 +303,21 @@ struct Page {
     the same:</p>
     <pre>\(html(Self.evidenceCommands))</pre>
     <p>That the log signed its head, which commits every record above:</p>
-    <pre>\(html(Self.checkpointCommands))</pre>
+    <pre>\(html(Self.checkpointCommands))</pre>\(rotated)
     <p>The checkpoint is a signed note, the log an RFC 6962 tree: golang.org/x/mod/sumdb/note and tlog check both.</p>
     """
+  }
+
+  /// The head is not by the key that whoever reads this may have enrolled.
+  private var rotated: String {
+    guard let key = statement.replacement else { return "" }
+    return """
+
+      <p>The log's key has been replaced since the log began. Both verifiers above follow the key that you enrolled through
+      the KEY records in the evidence to the one that signed this head. Once they accept, and not before, that is the one
+      for the commands above, and the one to enrol from now on:</p>
+      <pre>KEY=&#39;\(html(key.text))&#39;</pre>
+      """
   }
 
   private func table(_ head: [String], _ rows: [[String]]) -> String {

@@ -81,6 +81,18 @@ struct ServiceClient {
     return try ask("erase \(kind) \(Base64.encode(Array(value.utf8))) \(basis.rawValue)", seconds: 600)
   }
 
+  /// What came of a rotation.
+  struct Rotated: Decodable {
+    var old: String?
+    var log: String?
+    var cert: String?
+    var record: UInt64?
+    var problem: String?
+  }
+
+  /// Has the log's keys replaced.
+  func rotate() throws(Failure) -> Rotated? { try ask("rotate", seconds: 60) }
+
   /// Has the log's head seen by whoever is configured; by how many it was, nil when no service runs.
   func anchor() throws(Failure) -> (anchored: Int, of: Int)? {
     (try ask("anchor", seconds: 20) as Anchored?).map { ($0.anchored, $0.of) }

@@ -13,6 +13,8 @@ struct Statement {
   let configs: [LogRecord]
   /// The file systems that every epoch had watched throughout.
   let fileSystems: [String]
+  /// The log key that took the place of others, where that is so.
+  let replacement: VerifierKey?
 
   /// The words for a bundle; nil where something in it has not the form that a verifier asks for.
   init?(_ bundle: Bundle) {
@@ -25,6 +27,8 @@ struct Statement {
     guard let first = epochs.first, epochs.count == file.epochs.count, configs.count == file.configs.count,
       !gaps.contains(nil)
     else { return nil }
+    let ofKeys = file.authority.compactMap { leaf in LogRecord(leaf.record).map { (record: $0, index: leaf.index) } }
+    replacement = KeyChain(ofKeys).flatMap { $0.log.count > 1 ? $0.key.log : nil }
     var seen: Set<GapRecord> = []
     self.gaps = gaps.compactMap(\.self)
       .filter { $0.from < certificate.to && $0.to > certificate.from && seen.insert($0).inserted }

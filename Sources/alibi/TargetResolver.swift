@@ -39,19 +39,24 @@ enum TargetResolver {
     var place = Place(top)
     var mounts = try MountNames(store, time)
     let now = place.names
+    var unwritable: RawPath?
     for path in place.asked { for name in try mounts.follow(path, beneath: true) { place.add(name) } }
     // What was mounted then is followed as an alias, with its own part of the pattern.
     for name in now where name != top {
-      // A name that is no text, or holds what a pattern gives a meaning, is left to the file systems' coverage.
-      guard let text = String(validating: name.bytes, as: UTF8.self), !text.contains(where: { "*?{\\".contains($0) })
-      else { continue }
-      let base = text == "/" ? "" : text
+      guard let text = String(validating: name.bytes, as: UTF8.self) else {
+        unwritable = name
+        continue
+      }
+      let base = text == "/" ? "" : text.map { "*?{\\".contains($0) ? "\\\($0)" : "\($0)" }.joined()
       if let other = try? PathPattern(base + pattern.source.dropFirst(fixed.count)) {
         question.otherPatterns.append(other)
       }
     }
     question.fileSystems = place.fileSystems(beneath: true)
     question.obstacles = place.obstacles(beneath: true)
+    if let unwritable {
+      question.obstacles.append("what can match lies at \(unwritable), which no pattern can name")
+    }
     mounts.complete(&question)
     try findBearers(of: &question, store)
     return question

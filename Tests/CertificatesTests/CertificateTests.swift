@@ -204,21 +204,6 @@ struct CertificateTests {
     #expect(last.isAccept)
   }
 
-  @Test("a rotated certificate key signs when both keys agreed, and the old one no longer does")
-  func rotation() throws {
-    var scene = try Scene()
-    let next = try #require(
-      SigningKey(name: scene.certificateKey.verifier.name, seed: [UInt8](repeating: 9, count: 32)))
-    let record = try KeyRecord(role: "cert", old: scene.certificateKey, new: next)
-    try scene.add(authority: try #require(record.record))
-    #expect(throws: CertificateError.self) { try scene.build(Scene.request()) }
-    scene.signer = next
-    #expect(try scene.build(Scene.request()).verdict.isAccept)
-    var forged = record
-    forged.newSignature[0] ^= 1
-    #expect(forged.record.flatMap(KeyRecord.init) == nil)
-  }
-
   @Test("a certificate is read in its one spelling only")
   func spelling() throws {
     let bundle = try Scene().build(Scene.request())

@@ -70,6 +70,17 @@ struct PageTests {
     }
   }
 
+  @Test("after a rotation the page names the key that signed the head, and only then")
+  func rotated() throws {
+    var scene = try Scene()
+    #expect(try !page(scene, Scene.request()).contains("has been replaced"))
+    try scene.rotate(20)
+    let page = try page(scene, Scene.request())
+    try expectHarmless(page)
+    #expect(page.contains("has been replaced") && page.contains("KEY=&#39;\(scene.head.verifier.text)&#39;"))
+    #expect(!page.contains(scene.logKey.verifier.text))
+  }
+
   @Test("gaps and poor epochs are drawn where they are, and told of")
   func gaps() throws {
     let request = try Scene.request(.file, "/zzz", accepted: ["docker", "unattributed"])

@@ -100,27 +100,6 @@ struct RejectionTests {
     }
   }
 
-  @Test("a pattern that was not registered, and so is absent from everything")
-  func unregistered() throws {
-    #expect(
-      throws: CertificateError.refused(step: 7, reason: "the pattern was not registered all the time")
-    ) { try scene.build(Scene.request(.glob, "*.key")) }
-    let bundle = try scene.build(Scene.request(.glob, "secrets"))
-    let other = try #require(Target(.glob, Scene.utf8("*.key")))
-    let verdict = try scene.verdict(of: bundle) { file, text in
-      text.target = other
-      for at in file.epochs.indices {
-        let keys = try #require(IndexKeys(salt: file.epochs[at].salt))
-        file.epochs[at].absences = ["agent", "unattributed"].flatMap { scope in
-          other.facts(identities: []).map { fact in
-            EvidenceFile.Absence(scene.sealed[at].tree.proof(of: keys.key(fact, scope: Scene.utf8(scope))))
-          }
-        }
-      }
-    }
-    #expect(verdict.step == 7)
-  }
-
   @Test("a flipped sibling")
   func flippedSibling() throws {
     #expect(

@@ -22,15 +22,20 @@ struct Scene {
     var names: [NameHistory.Binding] = []
     var isNamesComplete = true
     var version = EpochRecord.keyVersion
+    /// Those of another configuration that came into force in it.
+    var patterns: [[UInt8]]?
   }
 
   let logKey: SigningKey
   let certificateKey: SigningKey
+  /// The keys that sign heads, each from a record on.
+  private(set) var headKeys: [(key: SigningKey, record: UInt64)] = []
   let witness: SigningKey
-  private(set) var log: Log<MemoryHashStore>
+  var log: Log<MemoryHashStore>
   private(set) var authority: [[UInt8]] = []
   private(set) var places: [UInt64] = []
   private(set) var config: LogRecord
+  private var configs: [LogRecord]
   private(set) var sealed: [(record: EpochRecord, index: UInt64, day: Day, tree: SparseIndex, names: NameHistory)] = []
   private(set) var anchors: [(size: UInt64, time: UInt64)] = []
   /// Keys of the bundle's certificates, when rotated.
@@ -65,14 +70,10 @@ struct Scene {
     witness = try #require(
       SigningKey(name: Self.utf8("witness"), kind: .cosignature, seed: [UInt8](repeating: 3, count: 32)))
     signer = certificateKey
+    headKeys = [(logKey, 0)]
     log = try Self.emptyLog()
-    config = try #require(
-      LogRecord(
-        .config,
-        [
-          .hash(Hash(of: [1])), .hash(Hash(of: [2])), .words(["00000000000000ab"]), .number(1), .word("0.1"),
-          .hash(Hash(of: [3])), .word("6.18"), .word("none"), .words(patterns.map { Hash(of: $0).base64 }),
-        ]))
+    config = try Self.config(patterns)
+    configs = [config]
     let genesis = GenesisRecord(
       origin: "alibi/test", logKey: logKey.verifier, certificateKey: certificateKey.verifier)
     try add(authority: try #require(genesis.record))
@@ -81,6 +82,16 @@ struct Scene {
       try seal(day, number: UInt64(number))
       try anchor(after: 90)
     }
+  }
+
+  private static func config(_ patterns: [[UInt8]]) throws -> LogRecord {
+    try #require(
+      LogRecord(
+        .config,
+        [
+          .hash(Hash(of: [1])), .hash(Hash(of: [2])), .words(["00000000000000ab"]), .number(1), .word("0.1"),
+          .hash(Hash(of: [3])), .word("6.18"), .word("none"), .words(patterns.map { Hash(of: $0).base64 }),
+        ]))
   }
 
   /// Three days in which a session read and wrote elsewhere than in /data/customers.
@@ -102,9 +113,30 @@ struct Scene {
     }
   }
 
-  mutating func add(authority record: LogRecord) throws {
+  @discardableResult
+  mutating func add(authority record: LogRecord) throws -> UInt64 {
     places.append(try log.append(record: record.text))
     authority.append(record.text)
+    return places[places.count - 1]
+  }
+
+  /// A key of the log, or of its certificates.
+  static func key(_ seed: UInt8, _ role: String = "log") throws -> SigningKey {
+    try #require(
+      SigningKey(
+        name: utf8(role == "log" ? "alibi/test" : "alibi/test/cert"), seed: [UInt8](repeating: seed, count: 32)))
+  }
+
+  /// The newest key of heads.
+  var head: SigningKey { headKeys[headKeys.count - 1].key }
+
+  /// Both keys are replaced.
+  mutating func rotate(_ seed: UInt8) throws {
+    let (log, certificate) = (try Self.key(seed), try Self.key(seed + 1, "cert"))
+    let first = try add(authority: try #require(try KeyRecord(role: "log", old: head, new: log).record))
+    try add(authority: try #require(try KeyRecord(role: "cert", old: signer, new: certificate).record))
+    headKeys.append((log, first))
+    signer = certificate
   }
 
   private static func secret(_ number: UInt64, _ kind: UInt8) -> [UInt8] { Hash(of: [kind, UInt8(number)]).bytes }
@@ -115,12 +147,19 @@ struct Scene {
     let hiding = Self.secret(number, 2)
     let tree = SparseIndex(day.facts.map { scope, fact in keys.key(fact, scope: Self.utf8(scope)) }, hiding: hiding)
     let names = try NameHistory(day.names, keys: keys, hiding: hiding)
+    var inForce = [config.leaf.base64]
+    if let patterns = day.patterns {
+      config = try Self.config(patterns)
+      configs.append(config)
+      inForce.append(config.leaf.base64)
+      try log.append(record: config.text)
+    }
     let gapTexts = try day.gaps.map { try #require($0.record).text }
     for text in gapTexts { try log.append(record: text) }
     var record = EpochRecord(
       number: number, from: from, to: from + Self.day, firstSeal: number * 10, lastSeal: number * 10 + 9,
       covered: Self.day - GapRecord.measure(day.gaps, from: from, to: from + Self.day),
-      configs: [config.leaf.base64], fileSystems: ["00000000000000ab"], saltCommit: keys.commitment,
+      configs: inForce, fileSystems: ["00000000000000ab"], saltCommit: keys.commitment,
       indexRoot: tree.root)
     record.version = day.version
     record.lost = day.lost
@@ -153,7 +192,8 @@ struct Scene {
 
   func checkpoint(_ size: UInt64? = nil, witnessed time: UInt64? = nil) throws -> [UInt8] {
     let text = try head(size).text
-    let note = try SignedNote.sign(text, with: [logKey])
+    let size = size ?? log.size
+    let note = try SignedNote.sign(text, with: [headKeys.last { $0.record < size }?.key ?? logKey])
     return try time.map { try note + witness.line(signing: text, at: $0) } ?? note
   }
 
@@ -165,7 +205,7 @@ struct Scene {
   func material() throws -> LogMaterial {
     LogMaterial(
       checkpoint: try checkpoint(witnessed: now / 1_000_000_000),
-      authority: try zip(authority, places).map { try leaf($0, $1) }, configs: [config],
+      authority: try zip(authority, places).map { try leaf($0, $1) }, configs: configs,
       anchors: try anchors.map { size, time in
         EvidenceFile.Anchor(
           kind: .witness, checkpoint: try checkpoint(size, witnessed: time),

@@ -151,7 +151,8 @@ struct SecondVerifierTests {
       try tests.otherQuestion()
       try tests.presented()
       try tests.otherIdentity()
-      try tests.unregistered()
+      try PatternTests().unregistered()
+      try PatternTests().partlyRegistered()
       try tests.flippedSibling()
       try tests.malformedProofs()
       try tests.epochs()
@@ -166,6 +167,21 @@ struct SecondVerifierTests {
       try tests.names()
       try tests.sums()
       for path in ["data", "", "/data//x", "/data/", "/data/../etc", "/./x", "/a\0b"] { try tests.paths(path: path) }
+    }
+  }
+
+  @Test("both follow the keys of a log in the same way")
+  func rotations() throws {
+    let tests = RotationTests()
+    try compare {
+      for rotations in 1...3 { try tests.pinned(rotations: rotations) }
+      try tests.before()
+      try tests.head()
+      try tests.anchors()
+      try tests.chain()
+      try tests.forged()
+      try tests.signer()
+      try tests.mutations()
     }
   }
 

@@ -14,12 +14,9 @@ struct ThirdOpinionTests {
   init() throws {
     scratch = try ScratchDirectory(in: "/tmp")
     var scene = try Scene()
-    // A rotated key, so that there is another kind of record as well.
-    let new = try #require(SigningKey(name: Scene.utf8("alibi/test/cert"), seed: [UInt8](repeating: 7, count: 32)))
-    let rotation = try KeyRecord(role: "cert", old: scene.certificateKey, new: new)
-    try scene.add(authority: try #require(rotation.record))
-    scene.signer = new
-    key = scene.logKey.verifier.text
+    // Rotated keys, so that there is another kind of record as well, and another key of the head.
+    try scene.rotate(7)
+    key = scene.head.verifier.text
     try scene.bundle(Scene.request()).write(to: scratch("bundle"))
   }
 
@@ -44,7 +41,7 @@ struct ThirdOpinionTests {
       .replacing("&amp;", with: "&")
     #expect(commands == Page.checkpointCommands)
     #expect(try shell(commands).status == 0)
-    try edit("checkpoint", "alibi/test\n6\n", "alibi/test\n8\n")
+    try edit("checkpoint", "alibi/test\n7\n", "alibi/test\n8\n")
     #expect(try shell(commands).status != 0)
   }
 
@@ -81,13 +78,13 @@ struct ThirdOpinionTests {
   func note() throws {
     let outcome = try go()
     #expect(outcome.status == 0, "\(outcome.errors)")
-    // GENESIS, KEY and three epochs, of a log with a configuration besides.
-    #expect(outcome.output == "alibi/test: 5 records of 6\n")
+    // GENESIS, two of KEY and three epochs, of a log with a configuration besides.
+    #expect(outcome.output == "alibi/test: 6 records of 7\n")
     try edit("evidence.json", "degraded 0", "degraded 1")
     #expect(try go().status == 1)
     try edit("evidence.json", "degraded 1", "degraded 0")
     #expect(try go().status == 0)
-    try edit("checkpoint", "alibi/test\n6\n", "alibi/test\n5\n")
+    try edit("checkpoint", "alibi/test\n7\n", "alibi/test\n6\n")
     #expect(try go().errors.contains("invalid signature"))
   }
 }

@@ -45,6 +45,40 @@ struct PathPatternTests {
     #expect(try PathPattern(pattern).matches(RawPath(path)) == expected)
   }
 
+  @Test("component by component a pattern gets as far as at once: every short pattern over every short path")
+  func progress() throws {
+    let parts = ["a", "b", "ab", "*", "a*", "*b", "?", "**", "?*"]
+    let names = ["a", "b", "ab", "ba", "aab"]
+    func all(_ words: [String], _ most: Int) -> [String] {
+      var found = [""]
+      var last = [""]
+      for _ in 0..<most {
+        last = last.flatMap { head in words.map { "\(head)/\($0)" } }
+        found += last
+      }
+      return found.map { $0.isEmpty ? "/" : $0 }
+    }
+    let paths = all(names, 4).map { RawPath($0) }
+    var matches = 0
+    for source in all(parts, 3) {
+      let pattern = try PathPattern(source)
+      for path in paths {
+        let isMatch = pattern.matches(path)
+        let steps = PathPattern.Progress(pattern).advanced(by: path.bytes)
+        if isMatch != steps.isComplete { Issue.record("\(source) \(path)") }
+        if isMatch {
+          matches += 1
+          // Whoever knows the last component alone, or nothing, must not leave it out.
+          if !pattern.couldMatch(name: RawPath(Array(path.lastComponent))) { Issue.record("\(source) …\(path)") }
+        }
+      }
+      #expect(pattern.couldMatch(name: RawPath([])))
+    }
+    #expect(matches > 10_000)
+    #expect(try !PathPattern("/a/*.key").couldMatch(name: RawPath("x.csv")))
+    #expect(try PathPattern("/a/*.key").couldMatch(name: RawPath("sub/x.key")))
+  }
+
   @Test("a relative pattern matches relative paths only, unless it begins with any components")
   func anchoring() throws {
     #expect(try PathPattern("a/*").matches(RawPath("a/b")))

@@ -16,6 +16,7 @@ struct ServiceOptionsTests {
       rules: /etc/alibi/rules
       log-level: debug
       retention-days: 30
+      patterns: [/home/*/.ssh/id_*, "/**/*.key"]
       capture:
         batch-milliseconds: 7
         queue-length: 4096
@@ -28,6 +29,7 @@ struct ServiceOptionsTests {
     #expect(all.rules == "/etc/alibi/rules")
     #expect(all.logLevel == "debug")
     #expect(all.retentionDays == 30)
+    #expect(all.patterns == ["/home/*/.ssh/id_*", "/**/*.key"])
     #expect(all.batchMilliseconds == 7)
     #expect(all.queueLength == 4096)
     #expect(all.perfKilobytes == 64)
@@ -46,12 +48,22 @@ struct ServiceOptionsTests {
       ("capture:\n  queue-length: 15\n", 2),
       ("capture:\n  queue-length: many\n", 2), ("capture:\n  queue-length: \"64\"\n", 2),
       ("capture:\n  batch-milliseconds: 5\n  journal-megabytes: 48\n", 3), ("capture:\n  perf-kilobytes: 12\n", 2),
-      ("state: /a\nstate: /b\n", 1),
+      ("state: /a\nstate: /b\n", 1), ("patterns: /a\n", 1), ("patterns:\n  - /a\n  - b/*\n", 3),
+      ("patterns:\n  - /a\n  - /b\n  - /a\n", 4), ("patterns: [/a**]\n", 1), ("patterns: ['/a\\']\n", 1),
+      ("patterns: [\"\"]\n", 1),
     ])
   func refused(text: String, line: Int) throws {
     let error = try #require(throws: RuleError.self) { try options(text) }
     #expect(error.line == line, "\(error)")
     #expect(error.file == "alibid.yaml")
+  }
+
+  @Test("as many patterns as a record of the log has room for, and no more")
+  func patterns() throws {
+    func text(_ count: Int) -> String { "patterns: [" + (0..<count).map { "/\($0)" }.joined(separator: ", ") + "]\n" }
+    #expect(try options(text(256)).patterns?.count == 256)
+    #expect(throws: RuleError.self) { try options(text(257)) }
+    #expect(throws: RuleError.self) { try options("patterns: [/" + String(repeating: "x", count: 4096) + "]\n") }
   }
 
   @Test("who is shown the log's heads")

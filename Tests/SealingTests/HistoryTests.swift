@@ -241,7 +241,7 @@ struct HistoryTests {
 }
 
 /// SplitMix64.
-private struct Seeded: RandomNumberGenerator {
+struct Seeded: RandomNumberGenerator {
   var state: UInt64
 
   mutating func next() -> UInt64 {

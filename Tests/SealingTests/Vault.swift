@@ -15,13 +15,13 @@ final class Vault {
   let sealer: Sealer
   let keys: KeyDirectory
 
-  init(started: Int64 = 0) throws {
+  init(started: Int64 = 0, patterns: [String] = []) throws {
     directory = NSTemporaryDirectory() + "alibi-vault-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     try KeyDirectory.create(state: directory, origin: "alibi/test")
     keys = try KeyDirectory(state: directory)
     writer = try StoreWriter(directory: directory, run: Self.run(started))
-    sealer = Self.sealer()
+    sealer = Self.sealer(patterns)
     try sealer.begin(writer, keys: keys, reason: "start")
     try writer.commit(
       [
@@ -40,9 +40,10 @@ final class Vault {
       runDirectory: "/nowhere", started: at(started), perfMissing: nil, connectorMissing: nil)
   }
 
-  static func sealer() -> Sealer {
+  static func sealer(_ patterns: [String] = []) -> Sealer {
     Sealer(
-      facts: ProgramFacts(version: "1", digest: Hash(of: [8]), kernel: "6.18", lockdown: "none", bootID: "boot")
+      facts: ProgramFacts(
+        version: "1", digest: Hash(of: [8]), kernel: "6.18", lockdown: "none", bootID: "boot", patterns: patterns)
     ) { (at(1000).unsigned, 7) }
   }
 

@@ -147,6 +147,39 @@ extension ServiceTests {
       #expect(try anchors(service)["witness"]?.size ?? 0 > 0, "what is known stays known")
     }
 
+    @Test("a witness refuses a log whose key was replaced until it is told, and then goes on from what it had seen")
+    func rotated() throws {
+      let (service, witness, key) = try witnessed()
+      try eventually("the witness has seen the log") { witness.seen > 0 }
+      let rotated = try #require(service.json("key", "rotate") as? [String: Any])
+      #expect(rotated["old"] as? String == key)
+      let new = try #require(rotated["log"] as? String)
+      let size = try seal(service)
+      try eventually("it refuses") { try anchors(service)["witness"]?.problem?.isEmpty == false }
+      #expect(try incidents(service).isEmpty, "and that is no fork")
+      #expect(witness.seen < size)
+      try witness.enrol(new)
+      try eventually("it goes on", within: 60) { witness.seen >= size }
+      try eventually("and says so") { try anchors(service)["witness"]?.problem == nil }
+      let agent = try StandInAgent()
+      let quiet = try agent.file("quiet.txt")
+      let start = service.moment()
+      let out = try ScratchDirectory(in: "/tmp")
+      let proven = service.prove(quiet, from: start, "--out", out("bundle"), "--allow-gaps")
+      #expect(proven.status == 0, "\(proven.output) \(proven.errors)")
+      for pinned in [key, new] {
+        let second = try Subprocess.run(
+          "/usr/bin/env",
+          [
+            "python3", "-B", Place.repository + "/packaging/verify/alibi_verify.py", out("bundle/certificate"),
+            out("bundle/evidence.json"), "1", pinned, witness.key,
+          ])
+        #expect([0, 2].contains(second.status), "\(second.output) \(second.errors)")
+      }
+      _ = try service.stop()
+      #expect(service.alibi("verify", "--full", "--key", key).status == 0)
+    }
+
     @Test("the sender is nobody: no root, no group, no capability, no file of the store's, and no session's process")
     func unprivileged() throws {
       let (service, _, _) = try witnessed()

@@ -5,7 +5,7 @@ import Testing
 /// A witness that shares no code with us, on loopback.
 final class OutsideWitness {
   let directory: ScratchDirectory
-  private let logKey: String
+  private var logKey: String
   private var process: Subprocess?
 
   /// Built once: Go compiles its HTTP server for each new cache.
@@ -35,6 +35,13 @@ final class OutsideWitness {
     try eventually("the witness listens") {
       try Subprocess.run("/bin/bash", ["-c", "exec 3<>/dev/tcp/127.0.0.1/\(port)"]).status == 0
     }
+  }
+
+  /// Is told of another key of the log, and starts again with what it had seen.
+  func enrol(_ key: String) throws {
+    try stop()
+    logKey = key
+    try start()
   }
 
   func stop() throws {

@@ -30,8 +30,7 @@ def base(data): return base64.b64encode(data).decode()
 def half(size): return 1 << (size - 1).bit_length() - 1  # the largest power of two below it
 def number(text): return int(re.fullmatch(N, text)[0])
 def unbase(text, size=None):  # of one spelling
-    data = base64.b64decode(text, validate=True)
-    assert base(data) == text and size in (None, len(data))
+    assert base(data := base64.b64decode(text, validate=True)) == text and size in (None, len(data))
     return data
 def read(value, form):  # JSON of a form of OBJECTS; objects come as tuples of pairs, so that no key hides another
     if form in OBJECTS:
@@ -66,8 +65,7 @@ def note(data, keys=()):  # the text of a signed note, and those of the keys tha
     assert all(len(data) > 4 for _, data in signatures)
     return text, [(key, check(key, x[4:], text)) for name, x in signatures for key in keys if key[:2] == (name, x[:4])]
 def stamped(token, digest):  # when an RFC 3161 token says that it stamped the digest, rounded up
-    serial = token.split(digest, 1)[1]
-    stamp = serial[2 + serial[1]:]
+    stamp = (serial := token.split(digest, 1)[1])[2 + serial[1]:]
     when, fraction = re.fullmatch(rb"([0-9]{14})(\.[0-9]+)?Z", stamp[2:2 + stamp[1]]).groups()
     assert (token[:4], serial[0], stamp[0]) == (b"\x30\x82" + big(2, len(token) - 4), 2, 24)
     return datetime.datetime.strptime(when.decode() + "Z", "%Y%m%d%H%M%S%z").timestamp() + bool(fraction)
@@ -117,24 +115,27 @@ def verify(cert, data, keys, quorum, now):  # yields the number of each step tha
     assert H(data) == c["hash"] and len(data) <= 2**28 and b"\\" not in re.sub(rb'\\[n"\\]', b"", data)
     file = read(json.loads(data.decode(), object_pairs_hook=tuple, parse_int=number), "file")
     assert file["format"] == "alibi.v1/evidence" and {a["kind"] for a in file["anchors"]} <= {"witness", "rfc3161"}
-    yield 4  # the log signed the final head, and so did enough witnesses
-    text, signers = note(file["checkpoint"].encode(), logs + [key for key in map(vkey, keys) if key[2] == 4])
-    (origin, size, top), witnesses = head(text), {key for key, _ in signers if key[2] == 4}
-    assert origin == c["log"] and any(key in logs for key, _ in signers) and len(witnesses) >= quorum
-    assert max(when for _, when in signers) <= now // 10**9
+    yield 4  # there is a final head of this log
+    origin, size, top = head(note(file["checkpoint"].encode())[0])
+    assert origin == c["log"]
     def sealed(x): return climb(leaf(x["record"]), x["index"], size, x["proof"]) == top
-    yield 2  # the certificate is signed by the key that the log's first record and its rotations name
+    yield 2  # its first record and pairs of rotations, each signed by both keys, lead to the key of the certificate
     assert all(map(sealed, file["authority"])) and file["authority"][0]["index"] == 0
     genesis = record(file["authority"][0]["record"], "genesis")
-    key, place = vkey(genesis["cert_key"]), 0
-    assert genesis["origin"] == origin and key[::2] == (origin + "/cert", 1)
-    for x in file["authority"][1:]:
-        k, text = record(x["record"], "key"), x["record"].split("old_signature ")[0]
-        old, new = vkey(k["old"]), vkey(k["new"])
-        assert k["role"] == "cert" and old == key and new[::2] == key[::2] and x["index"] > place
-        check(old, unbase(k["old_signature"]), text), check(new, unbase(k["new_signature"]), text)
-        key, place = new, x["index"]
-    assert note(cert, [key])[1]
+    chain = {role: [(0, vkey(genesis[role + "_key"]))] for role in ("log", "cert")}
+    assert genesis["origin"] == origin and [x[1][::2] for [x] in chain.values()] == [(origin, 1), (origin + "/cert", 1)]
+    for role, x in zip(["log", "cert"] * len(file["authority"]), file["authority"][1:]):
+        k, text, (place, key) = record(x["record"], "key"), x["record"].split("old_signature ")[0], chain[role][-1]
+        assert k["role"] == role and vkey(k["old"]) == key and vkey(k["new"])[::2] == key[::2] and x["index"] > place
+        for which in ("old", "new"): check(vkey(k[which]), unbase(k[which + "_signature"]), text)
+        chain[role].append((x["index"], vkey(k["new"])))
+    assert [place + 1 for place, _ in chain["log"][1:]] == [place for place, _ in chain["cert"][1:]]
+    assert note(cert, [chain["cert"][-1][1]])[1]
+    yield 4  # the last key, to which a pinned one leads, signed the final head, and so did enough witnesses
+    def signers(data, size, more=()): return note(data, [[k for at, k in chain["log"] if at < size][-1], *more])[1]
+    signed = signers(file["checkpoint"].encode(), size, [key for key in map(vkey, keys) if key[2] == 4])
+    assert any(key in logs for _, key in chain["log"]) and any(key[2] == 1 for key, _ in signed)
+    assert len({key for key, _ in signed if key[2] == 4}) >= quorum and max(when for _, when in signed) <= now // 10**9
     yield 5  # the epochs are in the log, follow each other without a hole, and hold the time
     epochs = [(e, record(e["record"], "epoch")) for e in file["epochs"] if sealed(e)]
     for e, r in epochs: assert r["version"] == "1" and r["from"] < r["to"] <= now and r["first_seal"] <= r["last_seal"]
@@ -182,11 +183,10 @@ def verify(cert, data, keys, quorum, now):  # yields the number of each step tha
     for x in file["configs"]: assert base(H(c["data"])) in record(x, "config")["patterns"].split() or letters != "G"
     yield 8  # the anchors are of this log, and the lag is what they say
     for a in file["anchors"]:
-        text, signers = note(a["checkpoint"].encode(), logs)
-        name, old, old_root = head(text)
-        assert name == origin and signers and grow(old, size, a["proof"], old_root) == (old_root, top)
+        text, (name, old, old_root) = note(data := a["checkpoint"].encode())[0], head(note(data)[0])
+        assert name == origin and signers(data, old) and grow(old, size, a["proof"], old_root) == (old_root, top)
         if a["kind"] == "rfc3161": assert 0 <= stamped(unbase(a["by"]), H(text.encode())) <= now // 10**9
-        else: seen += [(old, max(when for _, when in note(a["checkpoint"].encode(), [vkey(a["by"])])[1]))]
+        else: seen += [(old, max(when for _, when in note(data, [vkey(a["by"])])[1]))]
         assert a["kind"] == "rfc3161" or vkey(a["by"])[2] == 4 and seen[-1][1] <= now // 10**9
     lags = [[max(0, when * 10**9 - r["to"]) for old, when in seen if old > e["index"]] for e, r in epochs]
     assert c["lag"] == (max(map(min, lags)) if all(lags) else None)

@@ -1,25 +1,42 @@
 internal import ArgumentParser
+internal import Certificates
 internal import Evidence
+internal import Sealing
 
 struct Key: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Shows what to keep elsewhere: the log's key, or its newest signed head.",
+    abstract: "Shows what to keep elsewhere, the log's key or its newest signed head; replaces the keys.",
     discussion: """
       Give the log's key to whoever is to verify certificates, before the time they are about: a key that comes with a
       certificate proves nothing. The key for certificates is named in the log itself. A head that is kept elsewhere
       shows later whether the log went on from it: `alibi verify --full --checkpoint`.
 
-      Exit status: 0; 65 evidence damaged, 66 no store, 74 I/O, 77 permission.
+      After rotate new keys sign, and the old ones are destroyed; the log holds that both agreed. Whoever enrolled a key
+      from before can verify what comes after. Needs root.
+
+      Exit status: 0; 65 evidence damaged, 66 no store, 69 service, 74 I/O, 77 permission.
       """)
 
   enum Action: String, ExpressibleByArgument, CaseIterable {
     case show
     case head
+    case rotate
   }
 
   private struct Answer: Encodable {
-    var log: String?
-    var cert: String?
+    var log: String
+    var cert: String
+    var past: [Past]
+  }
+
+  /// Keys that were replaced.
+  private struct Past: Encodable {
+    var log: String
+    var cert: String
+    /// The index of the record that put them in force.
+    var from: UInt64
+    /// That of the one that ended it.
+    var before: UInt64
   }
 
   private struct Head: Encodable {
@@ -29,22 +46,51 @@ struct Key: ParsableCommand {
   }
 
   @OptionGroup var common: Common
-  @Argument(help: "show prints the keys, head the newest signed head with its cosignatures.") var action: Action
+  @Argument(help: "show prints the key, head the newest signed head with its cosignatures; rotate makes new keys.")
+  var action: Action
 
   func run() throws {
     let store = try common.store()
-    let keys = try store.publicKeys()
-    func newest(_ role: String) -> String? { keys.last { $0.role == role }?.verifier }
-    guard let log = newest("log") else {
+    guard let chain = try KeyChain(of: store) else {
       throw Failure(
         message: "there is no log in \(common.state) yet", hint: "the service makes its keys when it first starts",
         status: 66)
     }
-    if action == .head { return try tellHead(store) }
-    if common.json { return try Output.json(Answer(log: log, cert: newest("cert"))) }
-    // The key alone in its line, so that the output is a file of keys.
-    try Output.write(log)
+    switch action {
+    case .head: try tellHead(store)
+    case .show: try show(chain)
+    case .rotate: try rotate()
+    }
   }
+
+  private func show(_ chain: KeyChain) throws {
+    let places = chain.log.map(\.record)
+    let past = zip(chain.log, chain.certificates).dropLast().enumerated().map { index, link in
+      Past(log: link.0.key.text, cert: link.1.key.text, from: places[index], before: places[index + 1])
+    }
+    if common.json {
+      return try Output.json(Answer(log: chain.key.log.text, cert: chain.key.certificate.text, past: past))
+    }
+    // The key alone in its line, the others as comments, so that the output is a file of keys.
+    let comments = past.map { "# heads of \($0.from + 1) to \($0.before) records: \($0.log)" }
+    try Output.write((comments + [chain.key.log.text]).joined(separator: "\n"))
+  }
+
+  private func rotate() throws {
+    let made = try Keeping(try common.freshStore(), state: common.state).rotate()
+    if common.json { return try Output.json(made) }
+    try Output.write(
+      """
+      \(made.log)
+      takes the place of
+      \(made.old)
+      from record \(made.record) of the log on; the key of certificates was replaced with it.
+
+      Whoever enrolled the old key can go on with it, and should enrol the new one instead: who has stolen the old one
+      can still mislead those who know no other. Witnesses must be told, or they refuse the log from here on.
+      """)
+  }
+
   /// The newest head, unless an older one has been seen by witnesses and nothing but anchors came since.
   private func tellHead(_ store: StoreReader) throws {
     guard var (size, note) = try store.checkpoint() else {
