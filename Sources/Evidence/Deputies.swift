@@ -7,7 +7,7 @@ extension Schema {
   /// `written` has the files whose content or name may be a session's work, `session` NULL where it may be several'.
   /// `deputies` has the processes outside that work for one, as long as they live.
   static func registerDeputies(_ migrator: inout DatabaseMigrator) {
-    migrator.registerMigration("10 deputies") { db in
+    migrator.registerMigration("11 deputies") { db in
       try db.execute(
         sql: """
           CREATE TABLE written (
@@ -30,7 +30,7 @@ extension Schema {
 extension Schema {
   /// What audit tells of commands. `arguments` has each with a NUL behind it; no argument has one within.
   static func registerCommands(_ migrator: inout DatabaseMigrator) {
-    migrator.registerMigration("11 commands") { db in
+    migrator.registerMigration("12 commands") { db in
       try db.execute(
         sql: """
           CREATE TABLE commands (

@@ -143,9 +143,9 @@ enum Schema {
     }
     registerKeeping(&migrator)
     registerAnchors(&migrator)
+    registerPatterns(&migrator)
     registerDeputies(&migrator)
     registerCommands(&migrator)
-    registerPatterns(&migrator)
     return migrator
   }
 }

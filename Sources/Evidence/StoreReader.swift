@@ -370,7 +370,8 @@ extension AccessRow {
     programStarted = row.time("process_started")
     if let process = access.process, let arguments = row["arguments"] as Blob? {
       command = Command(
-        process: process, arguments: arguments.bytes.split(separator: 0, omittingEmptySubsequences: false).dropLast().map(Array.init),
+        process: process,
+        arguments: arguments.bytes.split(separator: 0, omittingEmptySubsequences: false).dropLast().map(Array.init),
         masked: row["masked"], directory: row.path("directory"))
     }
   }

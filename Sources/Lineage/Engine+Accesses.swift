@@ -59,8 +59,10 @@ extension Engine {
       defer { start = offset }
       if record.mask.contains(.overflow) || record.pid == run?.ownPid { continue }
       if processes.standing(record.pid) == .bystander {
-        if audit.isHeard, !sessions.isEmpty, !record.mask.isDisjoint(with: Self.memorable), !record.mask.contains(.onDirectory) {
-          recent.append(unsafe bytes.extracting(start..<offset))
+        if audit.isHeard, !sessions.isEmpty, !record.mask.isDisjoint(with: Self.memorable),
+          !record.mask.contains(.onDirectory)
+        {
+          recent.append(bytes.extracting(start..<offset))
         }
         bystander(record, bytes, &oracle)
       } else {

@@ -60,7 +60,9 @@ extension Engine {
       contact(found, by: session, since: time, source, &oracle)
     case .memory:
       guard told.hasSucceeded else { return }
-      if let object = told.object { contact([object], by: session, since: time, source, &oracle) } else {
+      if let object = told.object {
+        contact([object], by: session, since: time, source, &oracle)
+      } else {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.
         look(at: told.pid, in: session, since: time, &oracle)
       }
@@ -98,7 +100,8 @@ extension Engine {
     waiting.removeFirst()
     let masked = rules.masked(arguments)
     findings.append(
-      .command(Command(process: first.record, arguments: masked.arguments, masked: masked.count, directory: told.directory)))
+      .command(
+        Command(process: first.record, arguments: masked.arguments, masked: masked.count, directory: told.directory)))
   }
 
   /// How far a stamp may be from the moment that perf tells: a call's stamp is of its beginning, in ticks.
@@ -117,13 +120,15 @@ extension Engine {
     }
     if processes[told.pid]?.session == session { openRecord(told.pid) }
     let identity = FileIdentity(
-      fileSystem: told.device.flatMap { fileSystems.fileSystem(device: $0) } ?? 0, inode: told.inode ?? 0, generation: 0)
+      fileSystem: told.device.flatMap { fileSystems.fileSystem(device: $0) } ?? 0, inode: told.inode ?? 0, generation: 0
+    )
     let path = told.path
     findings.append(
       .access(
         Access(
           session: session, process: processes[told.pid].flatMap { $0.session == session ? $0.record : nil },
-          path: path, name: path == nil ? told.name.map { RawPath($0.lastComponent) } : RawPath(path?.lastComponent ?? []),
+          path: path,
+          name: path == nil ? told.name.map { RawPath($0.lastComponent) } : RawPath(path?.lastComponent ?? []),
           identity: identity, operations: operations, result: error,
           time: Interval(from: wall(time), to: wall(time.later(by: Self.tick))), count: 1, attribution: .witnessed)))
   }
@@ -149,7 +154,8 @@ extension Engine {
         .gap(
           Gap(
             time: Interval(from: wall(time), to: wall(oldest)), source: "deputies",
-            reason: "what a process had done that a session asked for something was not kept so long", fileSystem: nil)))
+            reason: "what a process had done that a session asked for something was not kept so long", fileSystem: nil))
+      )
     }
     guard !pids.isEmpty else {
       incident("contact-gone", "a session asked a process for something that was gone before it was looked for")
@@ -191,7 +197,8 @@ extension Engine {
       let name = bytes.copy(record.name)
       let directory = record.directory.flatMap { reference($0, in: bytes) }
       let places = directory.map { paths(of: name, in: $0, &oracle) } ?? []
-      enter(record.pid, file, for: deputy, places: places, name: name, operations: Operations(record.mask, isLink: false))
+      enter(
+        record.pid, file, for: deputy, places: places, name: name, operations: Operations(record.mask, isLink: false))
     }
   }
 }
@@ -282,7 +289,9 @@ private struct Told {
 extension Peer {
   /// Nil for what leads to no process: netlink and others, an address without a name.
   fileprivate init?(_ address: AuditAddress, in bytes: RawSpan) {
-    func big(_ value: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { unsafe Array($0) } }
+    func big(_ value: some FixedWidthInteger) -> [UInt8] {
+      unsafe withUnsafeBytes(of: value.bigEndian) { unsafe Array($0) }
+    }
     switch address {
     case .unix(let name, let isAbstract):
       let text = name.bytes(in: bytes)

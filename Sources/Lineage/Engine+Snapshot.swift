@@ -156,7 +156,8 @@ extension Engine {
         try archive(&command.since)
       }
     }
-    // Events that have not ended: what bystanders did lately is not kept, and told to be missing.
+    try archive(&recent)
+    // Events that have not ended.
     var waiting = audit.assembler.waiting
     try archive(&waiting)
     if archive.isReading, !waiting.isEmpty { unsafe gather(audit: waiting.span.bytes) }

@@ -3,8 +3,8 @@ internal import Journal
 /// What bystanders did in the last moments, as the kernel told it: audit tells later than fanotify whom a session asked
 /// to act for it. In memory alone, and only while there are sessions.
 struct RecentEvents {
-  /// Some ten thousand events.
-  static let room = 8 << 20
+  /// Some twenty thousand events.
+  static let room = 2 << 20
   /// In nanoseconds: audit is not so late, unless it loses something.
   static let span: UInt64 = 2_000_000_000
 
@@ -57,5 +57,29 @@ struct RecentEvents {
     guard !batches.isEmpty else { return }
     batches.removeAll(keepingCapacity: true)
     bytes.removeAll(keepingCapacity: true)
+  }
+}
+
+extension RecentEvents: Archived {
+  static var blank: RecentEvents { RecentEvents() }
+
+  mutating func exchange(_ archive: inout Archive) throws(JournalError) {
+    let empty = BatchEnd(lower: 0, upper: 0, wall: 0, boot: 0, emptied: 0)
+    try archive.list(&batches, (empty, 0)) { (archive, batch) throws(JournalError) in
+      try archive(&batch.end.lower)
+      try archive(&batch.end.upper)
+      try archive(&batch.end.wall)
+      try archive(&batch.end.boot)
+      try archive(&batch.end.emptied)
+      try archive(&batch.from)
+    }
+    try archive(&bytes)
+    try archive(&lostTo)
+    // A damaged snapshot must not lead outside.
+    guard archive.isReading else { return }
+    let places = batches.map(\.from)
+    guard places == places.sorted(), places.allSatisfy({ (0...bytes.count).contains($0) }) else {
+      throw .truncated(offset: 0)
+    }
   }
 }

@@ -47,7 +47,10 @@ enum Listeners {
       // Num RefCount Protocol Flags Type St Inode Path
       let fields = line.split(separator: 0x20, maxSplits: 7)
       guard fields.count == 8, let inode = number(fields[6], base: 10) else { continue }
-      if fields[7].elementsEqual(wanted) || fields[7].suffix(last.count).elementsEqual(last) && isSame(Array(fields[7])) { found.insert(inode) }
+      if fields[7].elementsEqual(wanted) || fields[7].suffix(last.count).elementsEqual(last) && isSame(Array(fields[7]))
+      {
+        found.insert(inode)
+      }
     }
     return found
   }
@@ -83,7 +86,8 @@ enum Listeners {
     // What the trie of routes calls local: `|-- 192.0.2.7` and, on the next line, `/32 host LOCAL`.
     let wanted = Array(address.map(String.init).joined(separator: ".").utf8)
     let lines = text(base + "fib_trie").split(separator: 0x0a)
-    for (index, line) in lines.enumerated().dropLast() where line.split(separator: 0x20).last?.elementsEqual(wanted) == true {
+    for (index, line) in lines.enumerated().dropLast()
+    where line.split(separator: 0x20).last?.elementsEqual(wanted) == true {
       if lines[index + 1].firstRange(of: Array("host LOCAL".utf8)) != nil { return true }
     }
     return false

@@ -65,7 +65,8 @@ public struct Operations: OptionSet, Hashable, Sendable {
     (.open, "open"), (.read, "read"), (.write, "write"), (.create, "create"), (.delete, "delete"),
     (.renameFrom, "rename-from"), (.renameTo, "rename-to"), (.link, "link"), (.attribute, "attribute"),
     (.exec, "exec"), (.mapWritable, "map-writable"), (.mapped, "map"), (.mapShared, "map-shared"),
-    (.inherited, "inherited"), (.rawDevice, "raw-device"), (.influenced, "influenced"), (.contacted, "contacted"), (.denied, "denied"),
+    (.inherited, "inherited"), (.rawDevice, "raw-device"), (.influenced, "influenced"), (.contacted, "contacted"),
+    (.denied, "denied"),
   ]
 
   /// The names of the operations in the set.
@@ -96,7 +97,9 @@ public struct Operations: OptionSet, Hashable, Sendable {
   /// Whether a descriptor was opened of which no close was seen.
   ///
   /// Not a deputy's: it is in no session that could hold it, and what it reads through a descriptor, or maps, is told.
-  public var isLeftOpen: Bool { contains(.open) && isDisjoint(with: Self.qualifiers.union(Self.deputies).union(.denied)) }
+  public var isLeftOpen: Bool {
+    contains(.open) && isDisjoint(with: Self.qualifiers.union(Self.deputies).union(.denied))
+  }
 
   /// Whether anything was done at all.
   public var isAccess: Bool {

@@ -2,7 +2,9 @@ import Glibc
 
 extension AgentRules {
   /// The directories that `load` reads, within that of the rules.
-  public static func directories(of rules: String) -> [String] { ["agents", "readers", "secrets"].map { rules + "/" + $0 } }
+  public static func directories(of rules: String) -> [String] {
+    ["agents", "readers", "secrets"].map { rules + "/" + $0 }
+  }
 
   /// Reads every `*.yaml` in `agents`, `readers` and `secrets` of a directory of rules, hidden files left out. `agents`
   /// without any is an error: a service with no rules would see no sessions and call that "not accessed". Without

@@ -76,7 +76,9 @@ struct SecretMask: Hashable, Sendable {
       }
       return (Array(word[...equals]) + Self.mask, true)
     }
-    if let colon = word.firstIndex(of: UInt8(ascii: ":")), !word[colon...].starts(with: "://".utf8), isSecretName(word[..<colon]) {
+    if let colon = word.firstIndex(of: UInt8(ascii: ":")), !word[colon...].starts(with: "://".utf8),
+      isSecretName(word[..<colon])
+    {
       state.expects = .rest
       return colon + 1 == word.endIndex ? (Array(word), false) : (Array(word[...colon]) + Self.mask, true)
     }

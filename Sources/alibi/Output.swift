@@ -1,6 +1,6 @@
-internal import LinuxKernel
 internal import Foundation
 internal import Glibc
+internal import LinuxKernel
 
 /// What goes wrong for the person at the terminal: one line, a hint, an exit status (sysexits.h).
 struct Failure: Error {

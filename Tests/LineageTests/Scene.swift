@@ -35,6 +35,7 @@ struct Scene {
   /// How far the wall clock is ahead of the others, in nanoseconds.
   var clock: Int64 = 0
   private var sequence: UInt32 = 0
+  private var auditSerial: UInt64 = 0
   private var earlier: (written: [(file: FileIdentity, session: Int64?)], deputies: [FormerDeputy]) = ([], [])
   /// How many files that sessions wrote are followed.
   var mostWritten = WrittenFiles.most {
@@ -48,7 +49,8 @@ struct Scene {
     engine = Engine(
       rules: try AgentRules(
         documents: [RuleDocument(name: "claude.yaml", bytes: Array(Self.rules.utf8))],
-        readers: [RuleDocument(name: "plain.yaml", bytes: Array("plain-readers: [/usr/bin/cat]".utf8))]),
+        readers: [RuleDocument(name: "plain.yaml", bytes: Array("plain-readers: [/usr/bin/cat]".utf8))],
+        secrets: [RuleDocument(name: "secrets.yaml", bytes: Array("names: [token]".utf8))]),
       firstSession: 1, firstProcess: 1, survivors: survivors, watchedBefore: watchedBefore)
     add(
       RunEntry(
@@ -242,6 +244,25 @@ struct Scene {
     for field in fields { writer.write(field) }
     writer.write(UInt64(0))
     add(writer.bytes, .connector)
+  }
+
+  /// Records of one event of audit's, which ends with them: types and texts.
+  mutating func audit(_ records: [(type: UInt16, text: String)], milliseconds: UInt64? = nil) {
+    auditSerial += 1
+    let stamp = milliseconds ?? tick() / 1_000_000
+    var bytes: [UInt8] = []
+    for (type, text) in records + [(1320, "")] {
+      let payload = "audit(\(stamp / 1000).\(String(1000 + stamp % 1000).dropFirst()):\(auditSerial)): \(text)"
+      var writer = ByteWriter()
+      writer.write(UInt32(16 + payload.utf8.count))
+      writer.write(type)
+      writer.write(UInt16(0))
+      writer.write(UInt32(0))
+      writer.write(UInt32(0))
+      let record = writer.bytes + Array(payload.utf8)
+      bytes += record + [UInt8](repeating: 0, count: (4 - record.count % 4) % 4)
+    }
+    add(bytes, .audit)
   }
 
   /// A fanotify event. Bits as in linux/fanotify.h.

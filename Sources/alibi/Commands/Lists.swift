@@ -42,14 +42,18 @@ extension Command {
   var text: String {
     let words = arguments.map { argument -> String in
       let text = RawPath(argument).description
-      let isPlain = !text.isEmpty && text.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-          UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        default: "-_./=:,@%+*".utf8.contains(byte)
+      let isPlain =
+        !text.isEmpty
+        && text.utf8.allSatisfy { byte in
+          switch byte {
+          case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+          default: "-_./=:,@%+*".utf8.contains(byte)
+          }
         }
-      }
-      return isPlain ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+      return isPlain
+        ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
     let place = directory.map { " (in \($0))" } ?? ""
     return words.joined(separator: " ") + place
