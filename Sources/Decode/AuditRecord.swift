@@ -102,6 +102,10 @@ public struct AuditType: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
   public static let objectProcess = AuditType(rawValue: 1318)
   /// AUDIT_EOE: the end of an event
   public static let endOfEvent = AuditType(rawValue: 1320)
+  /// AUDIT_BPRM_FCAPS: an execution gave effective capabilities
+  public static let executionCapabilities = AuditType(rawValue: 1321)
+  /// AUDIT_CAPSET
+  public static let capset = AuditType(rawValue: 1322)
   /// AUDIT_PROCTITLE
   public static let processTitle = AuditType(rawValue: 1327)
   /// AUDIT_REPLACE: somebody asked for the place of the audit daemon
