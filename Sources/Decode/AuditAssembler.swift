@@ -25,6 +25,26 @@ public struct AuditEvent: Hashable, Sendable {
     while let record = try? AuditRecord.next(in: bytes, at: &offset) { body(record, bytes) }
   }
 
+  /// What `read` makes of each of its records, in order; nil is left out. As in `event.all { AuditPath($0, in: $1) }`.
+  public func all<Value>(_ read: (AuditRecord, RawSpan) -> Value?) -> [Value] {
+    var found: [Value] = []
+    forEach { record, bytes in if let value = read(record, bytes) { found.append(value) } }
+    return found
+  }
+
+  /// The first that `read` makes of a record.
+  public func first<Value>(_ read: (AuditRecord, RawSpan) -> Value?) -> Value? {
+    var offset = 0
+    let span = unsafe bytes.span.bytes
+    while let record = try? AuditRecord.next(in: span, at: &offset) {
+      if let value = read(record, span) { return value }
+    }
+    return nil
+  }
+
+  /// The bytes of a text in one of its records.
+  public func bytes(of text: AuditText) -> [UInt8] { unsafe text.bytes(in: bytes.span.bytes) }
+
   /// The arguments of an execution, put together; nil where it is none, or where some are missing.
   public func arguments() -> [[UInt8]]? {
     var count: Int?

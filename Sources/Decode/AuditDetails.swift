@@ -173,7 +173,46 @@ public struct AuditObject: Hashable, Sendable {
   }
 }
 
+/// An AUDIT_BPRM_FCAPS or an AUDIT_CAPSET: the capabilities that a process has from here on, one bit each.
+public struct AuditCapabilities: Hashable, Sendable {
+  /// What it may use.
+  public var permitted: UInt64 = 0
+  /// What it uses.
+  public var effective: UInt64 = 0
+  /// What it may use before an execution; nil for a capset.
+  public var oldPermitted: UInt64?
+  /// What it used before an execution; nil for a capset.
+  public var oldEffective: UInt64?
+  /// Whether the program's file has capabilities of its own.
+  public var isFromFile = false
+
+  /// Reads the fields of the record; nil where it is of another kind.
+  public init?(_ record: AuditRecord, in bytes: RawSpan) {
+    guard record.type == .executionCapabilities || record.type == .capset else { return nil }
+    var fields = record.fields
+    while let field = fields.next(in: bytes) {
+      guard let name = AuditName(field.name, in: bytes) else { continue }
+      let value = field.text.digits(base: 16, in: bytes)
+      switch name {
+      case .pp, .capPp: permitted = value ?? 0
+      case .pe, .capPe: effective = value ?? 0
+      case .oldPp: oldPermitted = value
+      case .oldPe: oldEffective = value
+      case .fver: isFromFile = value != 0
+      default: break
+      }
+    }
+  }
+}
+
 extension AuditName {
+  static let pp = AuditName("pp")
+  static let capPp = AuditName("cap_pp")
+  static let pe = AuditName("pe")
+  static let capPe = AuditName("cap_pe")
+  static let oldPp = AuditName("old_pp")
+  static let oldPe = AuditName("old_pe")
+  static let fver = AuditName("fver")
   static let item = AuditName("item")
   static let name = AuditName("name")
   static let inode = AuditName("inode")

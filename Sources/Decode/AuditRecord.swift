@@ -102,6 +102,10 @@ public struct AuditType: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
   public static let objectProcess = AuditType(rawValue: 1318)
   /// AUDIT_EOE: the end of an event
   public static let endOfEvent = AuditType(rawValue: 1320)
+  /// AUDIT_BPRM_FCAPS: an execution gave effective capabilities
+  public static let executionCapabilities = AuditType(rawValue: 1321)
+  /// AUDIT_CAPSET
+  public static let capset = AuditType(rawValue: 1322)
   /// AUDIT_PROCTITLE
   public static let processTitle = AuditType(rawValue: 1327)
   /// AUDIT_REPLACE: somebody asked for the place of the audit daemon
@@ -110,6 +114,8 @@ public struct AuditType: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
   public static let ringOperation = AuditType(rawValue: 1336)
   /// AUDIT_OPENAT2: the flags of an openat2
   public static let openat2 = AuditType(rawValue: 1337)
+  /// AUDIT_TRUSTED_APP: what a program says that may
+  public static let trustedProgram = AuditType(rawValue: 1121)
   /// AUDIT_LOGIN: a login uid was set
   public static let login = AuditType(rawValue: 1006)
 

@@ -37,6 +37,8 @@ public enum EntryKind: UInt16, Sendable {
   case mountTable = 16
   /// Records of audit, each a netlink message padded to four bytes.
   case audit = 17
+  /// A mark was told to audit; the payload is its number.
+  case auditMark = 18
 
   /// Whether the payload is the kernel's, event after event, each with its length in the first four bytes:
   /// `fanotify_event_metadata.event_len`, `nlmsghdr.nlmsg_len`.

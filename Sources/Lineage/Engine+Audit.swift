@@ -9,6 +9,17 @@ struct AuditTrail {
   var assembler = AuditAssembler()
   /// Events that ended in the batch at hand.
   var events: [AuditEvent] = []
+  /// Those of them that a later batch may make sense of, with the time of the batch that had them first.
+  var retries: [(event: AuditEvent, since: UInt64)] = []
+  /// Marks that were told to audit and have not come back, with CLOCK_MONOTONIC of when that was.
+  var marks: [Mark] = []
+  /// CLOCK_MONOTONIC: everything that happened before has been told; nil without audit.
+  var toldTo: UInt64?
+
+  struct Mark {
+    var number: UInt64
+    var time: UInt64
+  }
   /// The records of programs that processes of sessions began to run, of which audit has not told yet: by pid, oldest
   /// first.
   var commands: [Int32: [Command]] = [:]
@@ -41,32 +52,90 @@ extension Engine {
 
   /// After lineage, before whoever works for sessions is told: what the events of the batch say of sessions.
   mutating func settleAudit(_ source: some BatchSource, _ oracle: inout some Oracle) {
-    guard !audit.events.isEmpty else { return }
-    let events = audit.events
+    checkMarks()
+    guard !audit.events.isEmpty || !audit.retries.isEmpty else { return }
+    let events = audit.retries + audit.events.map { ($0, batch.upper) }
     audit.events.removeAll(keepingCapacity: true)
-    for event in events { settle(event, source, &oracle) }
+    audit.retries.removeAll(keepingCapacity: true)
+    for (event, since) in events where !settle(event, source, &oracle) {
+      if since.later(by: Self.retryTime) > batch.upper, audit.retries.count < 4096 {
+        audit.retries.append((event, since))
+      }
+    }
   }
 
-  private mutating func settle(_ event: AuditEvent, _ source: some BatchSource, _ oracle: inout some Oracle) {
-    guard let told = Told(event), let session = session(of: told.pid) else { return }
+  /// For how long an event that makes no sense yet is kept, in nanoseconds: what was executed may wait to be decided.
+  private static let retryTime: UInt64 = 1_000_000_000
+
+  /// Whether there is nothing more to be made of the event.
+  private mutating func settle(
+    _ event: AuditEvent, _ source: some BatchSource, _ oracle: inout some Oracle
+  ) -> Bool {
+    if let mark = Self.mark(in: event) {
+      if let known = audit.marks.last(where: { $0.number == mark }) {
+        audit.toldTo = max(audit.toldTo ?? 0, known.time)
+        audit.marks.removeAll { $0.time <= known.time }
+      }
+      return true
+    }
+    guard let told = Told(event) else { return true }
+    guard let session = session(of: told.pid) else {
+      return !processes.lives(told.pid).contains { $0.undecidedSince != nil }
+    }
     let time = monotonic(Timestamp(nanoseconds: Int64(clamping: event.stamp.milliseconds) &* 1_000_000))
     switch told.key {
-    case .exec: if told.hasSucceeded { noteCommand(event, told, at: time) }
+    case .exec: return !told.hasSucceeded || noteCommand(event, told, at: time)
     case .denied: noteDenial(told, in: session, at: time)
     case .connect:
       // A connection that is not blocked for is under way.
-      guard told.hasSucceeded || told.exit == -Self.inProgress, let peer = told.peer else { return }
-      guard case .listeners(let found?) = oracle.answer(.listeners(pid: told.pid, peer)) else { return }
+      guard told.hasSucceeded || told.exit == -Self.inProgress, let peer = told.peer,
+        case .listeners(let found?) = oracle.answer(.listeners(pid: told.pid, peer))
+      else { return true }
       contact(found, by: session, since: time, source, &oracle)
     case .memory:
-      guard told.hasSucceeded else { return }
+      guard told.hasSucceeded else { return true }
       if let object = told.object {
         contact([object], by: session, since: time, source, &oracle)
       } else {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.
         look(at: told.pid, in: session, since: time, &oracle)
       }
-    case .other: return
+    case .other: break
+    }
+    return true
+  }
+
+  // MARK: - How far audit has told
+
+  /// A mark was told to audit: when it comes back, everything before it has come.
+  mutating func note(mark: UInt64) {
+    audit.marks.append(AuditTrail.Mark(number: mark, time: batch.upper))
+    audit.toldTo = audit.toldTo ?? batch.lower
+  }
+
+  /// What only audit sees may be missing; files' own witnesses stand without it.
+  private mutating func checkMarks() {
+    guard let first = audit.marks.first, first.time.later(by: Self.markPatience) < batch.upper else { return }
+    findings.append(
+      .gap(
+        Gap(
+          time: Interval(from: wall(audit.toldTo ?? first.time), to: wall(batch.upper)), source: LossSource.audit.label,
+          reason: "audit does not tell", fileSystem: nil)))
+    losses[LossSource.audit.label, default: 0] += 1
+    audit.toldTo = batch.upper
+    audit.marks.removeAll()
+  }
+
+  /// In nanoseconds.
+  private static let markPatience: UInt64 = 2_000_000_000
+
+  /// The number in a mark's record.
+  private static func mark(in event: AuditEvent) -> UInt64? {
+    event.first { record, bytes in
+      guard record.type == .trustedProgram else { return nil }
+      let text = bytes.copy(record.body)
+      guard let place = text.firstRange(of: AuditMark.prefix) else { return nil }
+      return UInt64(String(decoding: text[place.upperBound...].prefix { (48...57).contains($0) }, as: UTF8.self))
     }
   }
 
@@ -92,16 +161,20 @@ extension Engine {
   }
 
   /// Executions of one process are told by both witnesses in the same order; the stamp is a few milliseconds off.
-  private mutating func noteCommand(_ event: AuditEvent, _ told: Told, at time: UInt64) {
-    guard let arguments = event.arguments(), var waiting = audit.commands[told.pid] else { return }
+  ///
+  /// - Returns: whether its record is known.
+  private mutating func noteCommand(_ event: AuditEvent, _ told: Told, at time: UInt64) -> Bool {
+    guard let arguments = event.arguments() else { return true }
+    guard var waiting = audit.commands[told.pid] else { return false }
     waiting.removeAll { $0.since.later(by: Self.stampTolerance) < time }
     defer { audit.commands[told.pid] = waiting.isEmpty ? nil : waiting }
-    guard let first = waiting.first, first.since < time.later(by: Self.stampTolerance) else { return }
+    guard let first = waiting.first, first.since < time.later(by: Self.stampTolerance) else { return false }
     waiting.removeFirst()
     let masked = rules.masked(arguments)
     findings.append(
       .command(
         Command(process: first.record, arguments: masked.arguments, masked: masked.count, directory: told.directory)))
+    return true
   }
 
   /// How far a stamp may be from the moment that perf tells: a call's stamp is of its beginning, in ticks.
@@ -244,6 +317,7 @@ private struct Told {
       }
     }
     guard call != nil else { return nil }
+    if told.key == .memory, told.object == nil { told.object = told.processOfName }
     self = told
   }
 
@@ -275,6 +349,12 @@ private struct Told {
     case .trace: if call.a0 == 0 { key = .other }
     case .open, .openAt, .other: break
     }
+  }
+
+  /// The process in a name below /proc.
+  private var processOfName: Int32? {
+    guard let name, name.bytes.starts(with: "/proc/".utf8) else { return nil }
+    return Int32(String(decoding: name.bytes.dropFirst(6).prefix { $0 != 0x2f }, as: UTF8.self))
   }
 
   /// Where the name was looked up; nil where that cannot be told.

@@ -156,9 +156,14 @@ extension Engine {
         try archive(&command.since)
       }
     }
+    try archive.list(&audit.marks, AuditTrail.Mark(number: 0, time: 0)) { (archive, mark) throws(JournalError) in
+      try archive(&mark.number)
+      try archive(&mark.time)
+    }
+    try archive.optional(&audit.toldTo)
     try archive(&recent)
     // Events that have not ended.
-    var waiting = audit.assembler.waiting
+    var waiting = audit.retries.flatMap(\.event.bytes) + audit.assembler.waiting
     try archive(&waiting)
     if archive.isReading, !waiting.isEmpty { unsafe gather(audit: waiting.span.bytes) }
   }

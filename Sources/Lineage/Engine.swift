@@ -210,6 +210,7 @@ public struct Engine {
     var haveMountsMoved = false
     var watched: [FileSystemEntry] = []
     var mountTables: [MountTableEntry] = []
+    var marks: [UInt64] = []
     timeline.append(contentsOf: early)
     early.removeAll(keepingCapacity: true)
     try source.forEach { (entry, position) throws(JournalError) in
@@ -218,6 +219,9 @@ public struct Engine {
       case .perf: gather(perf: entry.payload, at: position)
       case .connector: gather(connector: entry.payload)
       case .audit: gather(audit: entry.payload)
+      case .auditMark:
+        var reader = ByteReader(entry.bytes)
+        marks.append(try reader.integer(UInt64.self))
       case .fanotify: gather(fanotify: entry.payload)
       case .descriptorEvent: gather(try DescriptorEvent(payload: entry.bytes))
       case .observed:
@@ -252,6 +256,7 @@ public struct Engine {
     for entry in mountTables { note(entry) }
     if isResumed { forgetUnmounted() }
     for loss in losses { note(loss) }
+    for mark in marks { note(mark: mark) }
     noteOverflow()
     noteTroubles()
     adoptObserved(&oracle)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/mount.h>
@@ -95,6 +96,12 @@ static int read_memory(pid_t child) {
   return process_vm_readv(child, &into, 1, &from, 1, 0) < 0 ? errno : 0;
 }
 
+static int open_memory(pid_t child) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d/mem", child);
+  return open(path, O_RDWR) < 0 ? errno : 0;
+}
+
 static int take_descriptor(pid_t child) {
   int process = (int)syscall(SYS_pidfd_open, child, 0);
   if (process < 0) return errno;
@@ -104,6 +111,7 @@ static int take_descriptor(pid_t child) {
 static int tracer(const struct job *job) { return (void)job, to_another(seize); }
 static int old_tracer(const struct job *job) { return (void)job, to_another(attach); }
 static int reader(const struct job *job) { return (void)job, to_another(read_memory); }
+static int writer(const struct job *job) { return (void)job, to_another(open_memory); }
 static int taker(const struct job *job) { return (void)job, to_another(take_descriptor); }
 
 static int traced(const struct job *job) {
@@ -237,7 +245,8 @@ static int audit_listening(const struct job *job) {
 static const struct { const char *name; int (*run)(const struct job *); } calls[] = {
   {"denied-open", denied_open}, {"denied-create", denied_create}, {"denied-unlink", denied_unlink},
   {"denied-execute", denied_execute}, {"denied-thread", denied_thread}, {"become", become}, {"capset", give_up},
-  {"seize", tracer}, {"attach", old_tracer}, {"traceme", traced}, {"read-memory", reader}, {"getfd", taker},
+  {"seize", tracer}, {"attach", old_tracer}, {"traceme", traced}, {"read-memory", reader}, {"open-memory", writer},
+  {"getfd", taker},
   {"handle", by_handle}, {"mount", do_mount}, {"setns", join}, {"module", module}, {"bpf", program},
   {"block", block}, {"connect-unix", local}, {"connect-abstract", abstract}, {"connect-4", loopback},
   {"connect-6", loopback6}, {"libaio", libaio}, {"fanotify", listener}, {"perf", perf}, {"clock", clock_set},

@@ -32,22 +32,10 @@ private struct Captured {
 }
 
 extension AuditEvent {
-  fileprivate func all<Value>(_ read: (AuditRecord, RawSpan) -> Value?) -> [Value] {
-    var found: [Value] = []
-    var offset = 0
-    let span = unsafe bytes.span.bytes
-    while let record = try? AuditRecord.next(in: span, at: &offset) {
-      if let value = read(record, span) { found.append(value) }
-    }
-    return found
-  }
-
-  fileprivate func first<Value>(_ read: (AuditRecord, RawSpan) -> Value?) -> Value? { all(read).first }
-
   fileprivate var call: AuditSyscall? { first { AuditSyscall($0, in: $1) } }
 
   fileprivate func text(_ text: AuditText?) -> String? {
-    text.map { unsafe String(decoding: $0.bytes(in: bytes.span.bytes), as: UTF8.self) }
+    text.map { String(decoding: bytes(of: $0), as: UTF8.self) }
   }
 }
 
@@ -117,8 +105,7 @@ struct AuditRecordTests {
     try #require(events.count == 4 && paths.count == 4)
     #expect(zip(events, paths).map { $0.text($1.name) } == ["secret", "closed/x y", "closed/\u{fffd}\"q", "secret"])
     let name = try #require(paths[2].name)
-    let event = events[2].bytes
-    let raw = unsafe name.bytes(in: event.span.bytes)
+    let raw = events[2].bytes(of: name)
     #expect(raw == Array("closed/".utf8) + [0xff] + Array("\"q".utf8) && name.form == .hexadecimal)
     #expect(paths.map(\.role) == [.normal, .unknown, .unknown, .normal])
     #expect(paths[0].inode == paths[3].inode && paths[0].device == 0xfe << 32 && paths[0].mode == 0o100000)
@@ -172,6 +159,18 @@ struct AuditRecordTests {
     let object = try #require(event.first { AuditObject($0, in: $1) })
     #expect(object.pid > 1 && object.user == 0 && object.loginUser == .max && event.text(object.name) == "actions")
     #expect(event.call?.a0 == 0x4206 && event.call?.a1 == UInt64(object.pid))
+  }
+
+  @Test("capabilities are told at an execution that gives them, and when they are given up")
+  func capabilities() throws {
+    let captured = try Captured()
+    let execution = try #require(captured.events.compactMap { $0.first { AuditCapabilities($0, in: $1) } }.first)
+    #expect(execution.effective == 0x1ff_feff_ffff && execution.oldEffective == 0x1ff_feff_ffff)
+    #expect(execution.permitted == 0x1ff_feff_ffff && execution.oldPermitted == 0x1ff_feff_ffff)
+    #expect(!execution.isFromFile)
+    let event = try #require(captured.events.first { $0.call?.number == 126 })
+    let dropped = try #require(event.first { AuditCapabilities($0, in: $1) })
+    #expect(dropped.permitted == 0 && dropped.effective == 0 && dropped.oldEffective == nil)
   }
 
   @Test("an operation of io_uring shares its event with the call that submitted it")

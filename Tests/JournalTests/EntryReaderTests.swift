@@ -71,7 +71,7 @@ struct EntryReaderTests {
   }
 
   @Test(
-    "an entry of a kind that is not known is named with its place", arguments: [18, 255, .max] as [UInt16])
+    "an entry of a kind that is not known is named with its place", arguments: [19, 255, .max] as [UInt16])
   func unknownKind(kind: UInt16) throws {
     var (bytes, entries, cuts) = try sample()
     bytes[cuts[3] + 4] = UInt8(truncatingIfNeeded: kind)

@@ -162,6 +162,16 @@ extension KernelFacts {
       #expect(event.paths.first?.name.map(event.text) == "/bin/echo")
     }
 
+    @Test("a program that has no name is told by its empty one")
+    func anonymous() async throws {
+      try scratch.copyProgram("/bin/true", as: "program")
+      let watch = try AuditWatch(.owner, ShippedRules.text("10-alibi-exec"))
+      let pid = try Child.run(.executeAnonymous, in: scratch, "program")
+      let event = try #require(try await watch.calls(of: pid).first)
+      #expect(event.call?.caller.executable.map(event.text)?.hasPrefix("/memfd:") == true)
+      #expect(event.paths.first?.name.map(event.text) == "" && event.paths.first?.role == .normal)
+    }
+
     @Test(
       "each rule raises its record",
       arguments: [
@@ -170,7 +180,8 @@ extension KernelFacts {
         ("become", "30-alibi-privilege", "privilege"), ("capset", "30-alibi-privilege", "privilege"),
         ("seize", "40-alibi-memory", "memory"), ("attach", "40-alibi-memory", "memory"),
         ("traceme", "40-alibi-memory", "memory"), ("read-memory", "40-alibi-memory", "memory"),
-        ("getfd", "40-alibi-memory", "memory"), ("handle", "45-alibi-handles", "handle"),
+        ("open-memory", "40-alibi-memory", "memory"), ("getfd", "40-alibi-memory", "memory"),
+        ("handle", "45-alibi-handles", "handle"),
         ("mount", "50-alibi-mounts", "mount"), ("setns", "50-alibi-mounts", "mount"),
         ("module", "55-alibi-kernel", "kernel"), ("bpf", "55-alibi-kernel", "kernel"),
         ("block", "60-alibi-devices", "device"), ("connect-unix", "65-alibi-connect", "connect"),
@@ -207,6 +218,12 @@ extension KernelFacts {
       case "seize", "attach": #expect(events.first?.object?.pid == Child.notedPid())
       case "read-memory":
         #expect(events.first?.object == nil && events.first?.call?.a0 == UInt64(Child.notedPid()))
+      case "handle":
+        let status = try scratch.status("a")
+        #expect(
+          events.first?.leads(to: status) == true && events.first?.paths.map { $0.name.map(events[0].text) } == [""])
+      case "open-memory":
+        #expect(events.first?.paths.last?.name.map(events[0].text) == "/proc/\(Child.notedPid())/mem")
       case "getfd": #expect(events.allSatisfy { $0.object == nil })
       case "block":
         #expect(events.contains { $0.paths.contains { $0.mode & 0o170000 == 0o060000 && $0.role == .normal } })

@@ -96,23 +96,9 @@ final class AuditWatch {
 
 /// What tests ask of an event.
 extension AuditEvent {
-  private func first<Value>(_ find: (AuditRecord, RawSpan) -> Value?) -> Value? {
-    var offset = 0
-    let span = unsafe bytes.span.bytes
-    while let record = try? AuditRecord.next(in: span, at: &offset) {
-      if let value = find(record, span) { return value }
-    }
-    return nil
-  }
-
   /// The kinds of its records, in order.
   var types: [String] {
-    var found: [String] = []
-    _ = first { record, _ -> Bool? in
-      found.append(AuditNames.recordType(record.type.rawValue) ?? "\(record.type.rawValue)")
-      return nil
-    }
-    return found
+    all { record, _ in AuditNames.recordType(record.type.rawValue) ?? "\(record.type.rawValue)" }
   }
 
   var call: AuditSyscall? { first { AuditSyscall($0, in: $1) } }
@@ -123,14 +109,7 @@ extension AuditEvent {
   var key: String? { call?.key.map(text) }
 
   /// Its paths, in order.
-  var paths: [AuditPath] {
-    var found: [AuditPath] = []
-    _ = first { record, span -> Bool? in
-      if let path = AuditPath(record, in: span) { found.append(path) }
-      return nil
-    }
-    return found
-  }
+  var paths: [AuditPath] { all { AuditPath($0, in: $1) } }
 
   /// Whether one of its paths is this file.
   func leads(to status: FileStatus) -> Bool {
@@ -142,7 +121,7 @@ extension AuditEvent {
 
   /// The bytes of a text, as characters.
   func text(_ text: AuditText) -> String {
-    unsafe String(decoding: text.bytes(in: bytes.span.bytes), as: UTF8.self)
+    String(decoding: bytes(of: text), as: UTF8.self)
   }
 }
 

@@ -122,6 +122,7 @@ private func look(at record: AuditRecord, in bytes: [UInt8]) throws {
   }
   if case .unix(let path, _) = AuditAddress(record, in: span) { try promise(path.range, within: bytes) }
   _ = AuditLogin(record, in: span)
+  _ = AuditCapabilities(record, in: span)
   _ = record.replacer(in: span)
 }
 
