@@ -16,6 +16,13 @@ public final class Collector: @unchecked Sendable {
   var perf: [CPUTasks]
   let perfBytes: Int
   let connector: ProcessConnector?
+  let audit: AuditWitness?
+  let auditControl: AuditControl?
+  /// CLOCK_MONOTONIC of the last time that audit's records were read, and its state looked at.
+  var auditDrained = Clock.monotonic.now
+  var auditChecked: UInt64 = 0
+  /// The kernel's count of lost records then.
+  var auditLost: UInt32?
   private var lastRefresh: UInt64 = 0
 
   /// The task records of one CPU.
@@ -31,6 +38,7 @@ public final class Collector: @unchecked Sendable {
     static let descriptors: UInt64 = 3
     static let connector: UInt64 = 4
     static let mounts: UInt64 = 5
+    static let audit: UInt64 = 6
     static let perf: UInt64 = 16
   }
 
@@ -56,6 +64,8 @@ public final class Collector: @unchecked Sendable {
     perf = sources.perf.map { CPUTasks(ring: $0, lost: 0) }
     perfBytes = sources.perfBytes
     connector = sources.connector
+    audit = sources.audit
+    auditControl = audit == nil ? nil : try? AuditControl()
     mounts = try MountWatch(
       sources, isResumed: ring[.isOpen] == 1, quiet: ring[.mountsQuiet], capacity: ring.capacity)
 
@@ -63,6 +73,7 @@ public final class Collector: @unchecked Sendable {
     try poller.add(mounts.identity.descriptor.raw, tag: Tag.fanotify)
     if let raw = mounts.descriptors?.descriptor.raw { try poller.add(raw, tag: Tag.descriptors) }
     if let raw = connector?.descriptor.raw { try poller.add(raw, tag: Tag.connector) }
+    if let raw = audit?.source.descriptor.raw { try poller.add(raw, tag: Tag.audit) }
     if let raw = mounts.events?.descriptor.raw {
       try poller.add(raw, tag: Tag.mounts)
     } else {
@@ -232,6 +243,7 @@ public final class Collector: @unchecked Sendable {
       if !hadRoom { break }
     }
     readDescriptorEvents(from: lower)
+    drainAudit()
     let upper = Clock.monotonic.now
     drainLineage()
     for request in requests { answer(request) }
@@ -249,6 +261,7 @@ public final class Collector: @unchecked Sendable {
     case .heartbeat(var heartbeat):
       heartbeat.marked = mounts.marked.sorted()
       write(heartbeat)
+      markAudit()
     case .follow, .nursery: break
     }
   }
@@ -272,7 +285,7 @@ public final class Collector: @unchecked Sendable {
     write(kind, value.payload)
   }
 
-  private func write(_ kind: EntryKind, _ payload: [UInt8]) {
+  func write(_ kind: EntryKind, _ payload: [UInt8]) {
     while !ring.append(kind, payload) { waitForRoom(payload.count) }
   }
 

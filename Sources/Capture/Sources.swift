@@ -6,6 +6,8 @@ public struct Witnesses: Sendable {
   public var perfMissing: Errno?
   /// Why there is no process connector; nil where there is.
   public var connectorMissing: Errno?
+  /// Why audit is no witness; nil where it is.
+  public var auditMissing: String?
 }
 
 /// The kernel's sources: opened once, and handed from one recorder to the next. What the kernel queues while nobody
@@ -19,6 +21,8 @@ public final class CaptureSources: Sendable {
   /// Bytes of task records of each CPU.
   let perfBytes: Int
   let connector: ProcessConnector?
+  /// The audit system; nil where it is not to be used, or cannot be.
+  public let audit: AuditWitness?
   /// CLOCK_MONOTONIC before the first of them was opened.
   let opened: UInt64
   /// What could not be opened.
@@ -27,7 +31,9 @@ public final class CaptureSources: Sendable {
   /// Opens every source. Lineage comes first, so that whoever is missed by it is found in /proc.
   ///
   /// - Throws: EPERM without root; EINVAL where the kernel lacks fanotify's FAN_REPORT_TARGET_FID (Linux 5.17).
-  public init(_ options: CaptureOptions) throws(Errno) {
+  ///
+  /// - Parameter warn: told of what makes a witness tell less than it could.
+  public init(_ options: CaptureOptions, warn: (String) -> Void) throws(Errno) {
     opened = Clock.monotonic.now
     var missing = Witnesses()
     var rings: [PerfTaskRing] = []
@@ -48,6 +54,13 @@ public final class CaptureSources: Sendable {
       connector = nil
       missing.connectorMissing = error
     }
+    do throws(AuditProblem) {
+      guard let plan = options.audit else { throw AuditProblem("not asked for") }
+      audit = try AuditWitness(rules: plan.rules, note: plan.note, warn: warn)
+    } catch {
+      audit = nil
+      missing.auditMissing = error.description
+    }
     witnesses = missing
     (identity, descriptors) = try Self.withQueueLength(options.queueLength) { () throws(Errno) in
       (try FanotifyGroup(.identity), try? FanotifyGroup(.descriptor))
@@ -64,6 +77,11 @@ public final class CaptureSources: Sendable {
     descriptors = Self.group(handover.take("descriptors"))
     mounts = Self.group(handover.take("mounts"))
     if let raw = handover.take("connector") { connector = ProcessConnector(adopting: raw) } else { connector = nil }
+    if let raw = handover.take("audit") {
+      audit = AuditWitness(adopting: raw, isOwner: handover["audit-owner"] == 1)
+    } else {
+      audit = nil
+    }
     perfBytes = Int(handover["perf-bytes"] ?? 0)
     opened = UInt64(handover["opened"] ?? 0)
     var rings: [PerfTaskRing] = []
@@ -74,7 +92,8 @@ public final class CaptureSources: Sendable {
     perf = rings
     witnesses = Witnesses(
       perfMissing: handover["perf-missing"].map { Errno(rawValue: Int32(truncatingIfNeeded: $0)) },
-      connectorMissing: handover["connector-missing"].map { Errno(rawValue: Int32(truncatingIfNeeded: $0)) })
+      connectorMissing: handover["connector-missing"].map { Errno(rawValue: Int32(truncatingIfNeeded: $0)) },
+      auditMissing: audit == nil ? "not asked for, or refused when the service started" : nil)
   }
 
   private static func group(_ descriptor: consuming OwnedDescriptor?) -> FanotifyGroup? {
@@ -88,6 +107,10 @@ public final class CaptureSources: Sendable {
     if let raw = descriptors?.descriptor.raw { handover.give("descriptors", raw) }
     if let raw = mounts?.descriptor.raw { handover.give("mounts", raw) }
     if let raw = connector?.descriptor.raw { handover.give("connector", raw) }
+    if let audit {
+      handover.give("audit", audit.source.descriptor.raw)
+      handover["audit-owner"] = audit.isOwner ? 1 : 0
+    }
     for ring in perf { handover.give("perf.\(ring.cpu)", ring.descriptor.raw) }
     handover["perf-bytes"] = Int64(perfBytes)
     handover["opened"] = Int64(opened)

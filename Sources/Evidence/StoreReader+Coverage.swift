@@ -144,7 +144,7 @@ extension StoreReader {
     }
     let losses = try gaps(asked, db).filter { gap in
       // The connector is the second opinion on lineage; the first one stands without it.
-      gap.source != "connector"
+      !["connector", "audit"].contains(gap.source)
         && (gap.fileSystem == nil || fileSystems?.contains(gap.fileSystem ?? 0) != false)
     }
     var all = runs.compactMap { run -> Interval? in

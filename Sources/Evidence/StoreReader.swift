@@ -136,6 +136,8 @@ public struct RunRow: Sendable, Hashable {
   public var runDirectory: String
   /// Why it had no perf task records; nil where it had.
   public var perfMissing: String?
+  /// Why audit was no witness; nil where it was.
+  public var auditMissing: String?
   /// Why it had no process connector; nil where it had.
   public var connectorMissing: String?
 }
@@ -151,7 +153,7 @@ extension StoreReader {
           covered: to.map { Interval(from: row.time("covered_from") ?? $0, to: $0) }, ended: row.time("ended"),
           bootID: row["boot_id"], host: row["host"], kernel: row["kernel"], version: row["version"],
           pid: row["pid"], runDirectory: row["run_directory"], perfMissing: row["perf_missing"],
-          connectorMissing: row["connector_missing"])
+          auditMissing: row["audit_missing"], connectorMissing: row["connector_missing"])
       }
     }
   }

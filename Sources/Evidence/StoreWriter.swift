@@ -32,11 +32,14 @@ public final class StoreWriter: Sendable {
     public var perfMissing: String?
     /// Why there is no process connector; nil where there is.
     public var connectorMissing: String?
+    /// Why audit is no witness; nil where it is.
+    public var auditMissing: String?
 
     /// A run of these facts.
     public init(
       bootID: String, host: String, kernel: String, version: String, rulesDigest: [UInt8], pid: Int32,
-      runDirectory: String, started: Timestamp, perfMissing: String?, connectorMissing: String?
+      runDirectory: String, started: Timestamp, perfMissing: String?, connectorMissing: String?,
+      auditMissing: String? = nil
     ) {
       self.bootID = bootID
       self.host = host
@@ -48,6 +51,7 @@ public final class StoreWriter: Sendable {
       self.started = started
       self.perfMissing = perfMissing
       self.connectorMissing = connectorMissing
+      self.auditMissing = auditMissing
     }
   }
 
@@ -74,11 +78,12 @@ public final class StoreWriter: Sendable {
         try db.execute(
           sql: """
             INSERT INTO runs (boot_id, host, kernel, version, rules_digest, pid, run_directory, started, \
-            perf_missing, connector_missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            perf_missing, connector_missing, audit_missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
           arguments: [
             run.bootID, run.host, run.kernel, run.version, Blob(run.rulesDigest), run.pid, run.runDirectory,
             run.started.nanoseconds, run.perfMissing, run.connectorMissing,
+            run.auditMissing,
           ])
         return db.lastInsertedRowID
       }

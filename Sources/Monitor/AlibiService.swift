@@ -109,7 +109,8 @@ public struct AlibiService: Service {
         bootID: bootID, host: Procfs.hostName, kernel: Procfs.kernelRelease, version: Settings.version,
         rulesDigest: rules.first.digest, pid: Procfs.parentPid, runDirectory: settings.runDirectory,
         started: started, perfMissing: sources.witnesses.perfMissing?.description,
-        connectorMissing: sources.witnesses.connectorMissing?.description),
+        connectorMissing: sources.witnesses.connectorMissing?.description,
+        auditMissing: sources.witnesses.auditMissing),
       rules: rules.first)
     if let group = UserNames.group("alibi") {
       for suffix in ["", "-wal", "-shm"] {

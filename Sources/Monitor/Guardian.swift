@@ -104,7 +104,7 @@ public final class Guardian {
       wasReady = true
     } else {
       let lock = try Self.lock(settings)
-      do throws(Errno) { holdings = try Holdings(lock, settings.capture) } catch {
+      do throws(Errno) { holdings = try Holdings(lock, settings, logger) } catch {
         throw StartFailure(
           description: "the kernel refuses to watch: \(error)",
           hint: "`alibi doctor` says which feature is missing", exitStatus: 71)
@@ -124,6 +124,9 @@ public final class Guardian {
     ] {
       if let missing { logger.warning("\(name) cannot be opened: \(missing)") }
     }
+    if settings.usesAudit, let missing = holdings.sources.witnesses.auditMissing {
+      logger.warning("audit is no witness: \(missing)")
+    }
   }
 
   /// Runs until it is told to stop; the exit status.
@@ -139,9 +142,15 @@ public final class Guardian {
       let ready = (try? poller.wait(milliseconds: child == nil ? restartDelay : -1)) ?? []
       if ready.contains(Tag.ready) { noteReady() }
       for signal in signals.take() { take(signal) }
-      if let status = reap() { return status }
+      if let status = reap() {
+        holdings.sources.audit?.restore()
+        return status
+      }
       if child == nil {
-        if isStopping { return 0 }
+        if isStopping {
+          holdings.sources.audit?.restore()
+          return 0
+        }
         startChild()
       }
     }
@@ -258,9 +267,13 @@ public final class Guardian {
 }
 
 extension Guardian.Holdings {
-  fileprivate init(_ lock: LockFile, _ options: CaptureOptions) throws(Errno) {
+  fileprivate init(_ lock: LockFile, _ settings: Settings, _ logger: Logger) throws(Errno) {
     self.lock = lock
-    sources = try CaptureSources(options)
+    var options = settings.capture
+    if settings.usesAudit {
+      options.audit = (settings.rulesDirectory + "/audit", settings.runDirectory + "/audit-before")
+    }
+    sources = try CaptureSources(options) { logger.warning("\($0)") }
     journal = try LockedMemory(count: JournalRing.headerSize + options.journalBytes, name: "alibi-journal")
     snapshots = try LockedMemory(count: 2 * Guardian.snapshotBytes, name: "alibi-snapshots")
   }

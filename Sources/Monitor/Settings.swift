@@ -18,6 +18,8 @@ public struct Settings: Sendable {
   public var retentionDays = Keeper.usualDays
   /// The globs that certificates can be about.
   public var patterns: [String] = []
+  /// Whether audit is a witness.
+  public var usesAudit = false
   /// How capture behaves.
   public var capture = CaptureOptions()
   /// Who is shown the log's heads; nil for nobody.
@@ -43,6 +45,7 @@ public struct Settings: Sendable {
     logLevel = options.logLevel ?? logLevel
     retentionDays = options.retentionDays.map(UInt64.init) ?? retentionDays
     patterns = options.patterns ?? patterns
+    usesAudit = options.audit ?? usesAudit
     capture.batchInterval = options.batchMilliseconds.map { UInt64($0) * 1_000_000 } ?? capture.batchInterval
     capture.queueLength = options.queueLength ?? capture.queueLength
     capture.perfBytes = options.perfKilobytes.map { $0 << 10 } ?? capture.perfBytes

@@ -11,6 +11,7 @@ import Yams
 /// retention-days: 396
 /// patterns:                  (globs that certificates can be about)
 ///   - /home/*/.ssh/id_*
+/// audit: false
 /// capture:
 ///   batch-milliseconds: 5
 ///   queue-length: 1048576
@@ -32,6 +33,8 @@ public struct ServiceOptions: Hashable, Sendable {
   public var retentionDays: Int?
   /// The globs under which accesses are indexed, so that certificates can be about them; at most 256.
   public var patterns: [String]?
+  /// Whether the audit system is a witness, too.
+  public var audit: Bool?
   /// How long the kernel may merge events before they are read, 1 to 100.
   public var batchMilliseconds: Int?
   /// How many events the kernel may queue, 16 to 16,777,216.
@@ -52,7 +55,7 @@ public struct ServiceOptions: Hashable, Sendable {
     let reader = RuleReader(document)
     let top = try reader.fields(
       try reader.root(),
-      known: ["state", "run", "rules", "log-level", "retention-days", "patterns", "capture", "anchors"])
+      known: ["state", "run", "rules", "log-level", "retention-days", "patterns", "audit", "capture", "anchors"])
     state = try reader.directory(top["state"])
     run = try reader.directory(top["run"])
     rules = try reader.directory(top["rules"])
@@ -66,6 +69,7 @@ public struct ServiceOptions: Hashable, Sendable {
     }
     retentionDays = try reader.number(top["retention-days"], 1...36_500)
     patterns = try top["patterns"].map { (node) throws(RuleError) in try reader.patterns(node) }
+    audit = try reader.flag(top["audit"])
     anchors = try top["anchors"].map { (node) throws(RuleError) in try AnchorOptions(reader, node) }
     guard let node = top["capture"] else { return }
     let capture = try reader.fields(
@@ -125,6 +129,15 @@ extension RuleReader {
       throw error(node.mark?.line, "\"\(path)\" must be an absolute path without ..")
     }
     return path
+  }
+
+  /// `true` or `false`.
+  func flag(_ node: Node?) throws(RuleError) -> Bool? {
+    guard let node else { return nil }
+    guard case .scalar(let scalar) = node, node.tag == Tag(.bool),
+      let value = ["true": true, "false": false][scalar.string]
+    else { throw error(node.mark?.line, "must be true or false") }
+    return value
   }
 
   func number(

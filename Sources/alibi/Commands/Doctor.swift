@@ -75,6 +75,7 @@ struct Doctor: ParsableCommand {
         _ = try ProcessConnector(receiveBuffer: 1 << 16)
         return "fork, exec, exit, credentials"
       },
+      audit(),
       attempt("locked memory", needed: true, "under memory pressure events can be destroyed while they are read") {
         () throws(Errno) in
         let memory = try LockedMemory(count: 1 << 20, name: "alibi-doctor")
@@ -82,6 +83,17 @@ struct Doctor: ParsableCommand {
         return "the journal cannot be swapped out"
       },
     ]
+  }
+
+  /// What audit could tell, were it asked (`audit: true`).
+  private func audit() -> Finding {
+    let hindrances = AuditHindrance.all()
+    return Finding(
+      witness: "audit", ok: hindrances.isEmpty, needed: false,
+      detail: hindrances.isEmpty
+        ? "commands, denied attempts, contacts; where `audit: true` asks for it"
+        : hindrances.map(\.description).joined(separator: "; "),
+      lostWithoutIt: "denied attempts, arguments of commands, and whom a session asks through a socket")
   }
 
   private func attempt(

@@ -1,0 +1,151 @@
+internal import Journal
+internal import LinuxKernel
+
+/// The audit system as a witness: the socket that its records come to, and what was altered of the machine's settings
+/// for that, which is given back at the end, or by the next start after a crash.
+public final class AuditWitness: Sendable {
+  let source: AuditSource
+  /// Whether this service is the machine's audit daemon, or listens beside another.
+  let isOwner: Bool
+  private let restoration: Restoration?
+
+  /// What is given back at the end.
+  private struct Restoration: Sendable {
+    var state: AuditState
+    var note: String
+  }
+
+  /// Bytes of socket buffer.
+  private static let room: Int32 = 16 << 20
+  /// How many records may wait in the kernel.
+  private static let backlog: UInt32 = 16_384
+
+  /// Opens the socket, alters the settings and loads the rules.
+  ///
+  /// - Parameters:
+  ///   - rules: a directory of rule files.
+  ///   - note: a file that outlives this process but not the boot: what a crash left altered is in it.
+  ///   - warn: told of every rule that the kernel refuses, and of whatever else makes audit tell less.
+  /// - Throws: what keeps audit from being a witness at all.
+  public init(rules: String, note: String, warn: (String) -> Void) throws(AuditProblem) {
+    do throws(Errno) {
+      let control = try AuditControl()
+      Self.makeGood(note, control)
+      let status = try control.status()
+      // Nobody can switch it on.
+      if status.isLocked, !status.isEnabled { throw Errno.notPermitted }
+      let state = try AuditState.capture(control, backlogLimit: Self.backlog)
+      if status.isLocked {
+        restoration = nil
+        warn("audit is locked: \(AuditHindrance.locked(isEnabled: true))")
+      } else {
+        try Self.keep(state, note)
+        restoration = Restoration(state: state, note: note)
+      }
+      var owner = true
+      do throws(Errno) { source = try AuditSource(.owner, receiveBuffer: Self.room) } catch {
+        guard error == .fileExists || error == .notPermitted && status.isLocked else { throw error }
+        source = try AuditSource(.listener, receiveBuffer: Self.room)
+        owner = false
+      }
+      isOwner = owner
+      guard restoration != nil else { return }
+      try state.apply(control)
+      for (rule, error) in control.load(try Self.rules(rules, warn)) { warn("audit rule refused (\(error)): \(rule)") }
+    } catch {
+      throw AuditProblem(AuditHindrance(error))
+    }
+  }
+
+  /// Takes over what another process opened.
+  init(adopting descriptor: consuming OwnedDescriptor, isOwner: Bool) {
+    source = AuditSource(adopting: descriptor)
+    self.isOwner = isOwner
+    restoration = nil
+  }
+
+  /// Gives back what was altered. Only the process that altered it can.
+  public func restore() {
+    guard let restoration, let control = try? AuditControl() else { return }
+    try? restoration.state.restore(control)
+    if isOwner { try? source.resign() }
+    OwnFiles.remove(restoration.note)
+  }
+
+  /// Gives back what a service that crashed had altered.
+  static func makeGood(_ note: String, _ control: AuditControl) {
+    guard let text = try? Procfs.file(note), let state = AuditState(String(decoding: text, as: UTF8.self)) else {
+      return
+    }
+    try? state.restore(control)
+    OwnFiles.remove(note)
+  }
+
+  private static func keep(_ state: AuditState, _ note: String) throws(Errno) {
+    try OwnFiles.write(note, state.description)
+  }
+
+  private static func rules(_ directory: String, _ warn: (String) -> Void) throws(Errno) -> [AuditRule] {
+    try OwnFiles.names(in: directory).filter { $0.hasSuffix(".rules") }.sorted().flatMap { name -> [AuditRule] in
+      let path = directory + "/" + name
+      guard let text = try? Procfs.file(path, limit: 1 << 20) else { return [] }
+      do { return try AuditRule.file(text) } catch {
+        warn("\(path): \(error)")
+        return []
+      }
+    }
+  }
+}
+
+/// Why audit is no witness.
+public struct AuditProblem: Error, Hashable, Sendable, CustomStringConvertible {
+  /// In words.
+  public let description: String
+
+  init(_ hindrance: AuditHindrance) { description = "\(hindrance)" }
+  init(_ words: String) { description = words }
+}
+
+extension Collector {
+  /// Reads audit's records: before lineage is drained, so that whoever they tell of has been born.
+  func drainAudit() {
+    guard let source = audit?.source else { return }
+    // Bounded, so that a batch always fits the journal; the rest comes with the next one.
+    for _ in 0..<64 {
+      var isLossy = false
+      var isEmpty = true
+      let hadRoom = unsafe ring.append(.audit, room: 65_536) { target in
+        guard let read = unsafe try? source.drain(into: target) else { return -1 }
+        (isLossy, isEmpty) = (read.isLossy, read.isEmpty)
+        return read.count > 0 ? read.count : -1
+      }
+      if isLossy { lose(.audit, from: auditDrained, reason: "socket buffer overflow") }
+      if !hadRoom { waitForRoom(65_536) } else if isEmpty { break }
+    }
+    checkAudit()
+    auditDrained = Clock.monotonic.now
+  }
+
+  /// Now and then: what the kernel lost, and whether it still tells.
+  private func checkAudit() {
+    let now = Clock.monotonic.now
+    guard now - auditChecked > 1_000_000_000, let status = try? auditControl?.status() else { return }
+    if let known = auditLost, status.lost != known {
+      lose(
+        .audit, from: auditChecked, reason: "the kernel's count of lost records went from \(known) to \(status.lost)")
+    }
+    if !status.isEnabled { lose(.audit, from: auditChecked, reason: "audit is switched off") }
+    auditLost = status.lost
+    auditChecked = now
+  }
+
+  /// Has a mark come back behind all records of before.
+  func markAudit() {
+    guard audit != nil else { return }
+    let number = Clock.monotonic.now
+    var writer = ByteWriter()
+    writer.write(number)
+    write(.auditMark, writer.bytes)
+    try? auditControl?.tell(String(decoding: AuditMark.prefix, as: UTF8.self) + "\(number)")
+  }
+}
