@@ -11,6 +11,8 @@ struct AuditTrail {
   var events: [AuditEvent] = []
   /// Those of them that a later batch may make sense of, with the time of the batch that had them first.
   var retries: [(event: AuditEvent, since: UInt64)] = []
+  /// For whom somebody may have worked since when, who cannot be told any more.
+  var gone: [(deputy: Deputy, since: UInt64)] = []
   /// Marks that were told to audit and have not come back, with CLOCK_MONOTONIC of when that was.
   var marks: [Mark] = []
   /// CLOCK_MONOTONIC: everything that happened before has been told; nil without audit.
@@ -232,7 +234,8 @@ extension Engine {
     }
     guard !pids.isEmpty else {
       incident("contact-gone", "a session asked a process for something that was gone before it was looked for")
-      return recall(nil, deputy, since: time, &oracle)
+      // What they do in this batch has not been looked at yet.
+      return audit.gone.append((deputy, time))
     }
     var asked = Set(pids).filter { processes[$0]?.session == nil }
     // Who was born of them since may have been born for that.
@@ -248,6 +251,12 @@ extension Engine {
       unrecordedDeputies[pid] = batch.upper
       recall(pid, deputy, since: time, &oracle)
     }
+  }
+
+  /// After accesses: what any of those may have done who were gone before they were looked for.
+  mutating func recallGone(_ oracle: inout some Oracle) {
+    for (deputy, time) in audit.gone { recall(nil, deputy, since: time, &oracle) }
+    audit.gone.removeAll(keepingCapacity: true)
   }
 
   /// Keeps as a deputy's what a bystander did since, though it was nobody's when it was read; of everybody where nobody

@@ -275,6 +275,7 @@ public struct Engine {
       default: break
       }
     }
+    recallGone(&oracle)
     settleNames(flush: flush || !barriers.isEmpty, &oracle)
     return finish(barriers: barriers, flush: flush || !barriers.isEmpty)
   }
