@@ -21,7 +21,6 @@ extension KernelFacts {
       for _ in 0..<100 { _ = try Subprocess.run("/bin/true") }
       let after = try watch.control.status()
       #expect(after.lost > before)
-      #expect(after.backlog <= 65)
       try watch.control.set(backlogLimit: watch.state.made.backlogLimit)
       // What was not counted comes, each event whole or told to be otherwise.
       let events = try await watch.drain()
@@ -29,13 +28,16 @@ extension KernelFacts {
       #expect(watch.isLossy)
     }
 
-    @Test("a reader that is slow for a while loses nothing while the backlog has room")
+    @Test("a reader that is slow for a moment loses nothing, though its socket has no room")
     func patience() async throws {
       let watch = try AuditWatch(.owner, receiveBuffer: 8192, ShippedRules.text("10-alibi-exec"))
       let before = try watch.control.status().lost
-      for _ in 0..<100 { _ = try Subprocess.run("/bin/true") }
+      let began = ContinuousClock.now
+      for _ in 0..<30 { _ = try Subprocess.run("/bin/true") }
+      // A tenth of a second without room, and the socket says ENOBUFS; half a second, twice, and the record is dropped.
+      guard ContinuousClock.now - began < .milliseconds(500) else { try Test.cancel("this machine is too busy") }
       let events = try await watch.drain().filter { $0.isExecution(by: Procfs.ownPid) && $0.ending == .complete }
-      #expect(events.count == 100)
+      #expect(events.count == 30)
       #expect(try watch.control.status().lost == before)
     }
 
