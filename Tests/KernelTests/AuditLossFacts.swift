@@ -28,6 +28,35 @@ extension KernelFacts {
       #expect(watch.isLossy)
     }
 
+    @Test("the place is the socket's: records come to who holds it when the process that took it has ended")
+    func outlived() async throws {
+      let control = try AuditControl()
+      try AuditWatch.claim(control)
+      let before = try control.status()
+      // A listener's socket as good as any: the child makes it the daemon's.
+      var source: AuditSource? = try AuditSource(.listener, receiveBuffer: 1 << 20)
+      let raw = source.map { $0.descriptor.raw } ?? -1
+      let pid = try Child.run(.call, in: scratch, "audit-register", descriptor: raw)
+      try control.set(isEnabled: true)
+      defer { try? control.set(isEnabled: before.isEnabled) }
+      #expect(try control.status().pid == pid && !Procfs.exists(pid))
+      #expect(throws: Errno.accessDenied) { try source?.resign() }
+      #expect(throws: Errno.fileExists) { try AuditSource(.owner, receiveBuffer: 0) }
+      try control.tell("alibi-test outlived")
+      var buffer = [UInt8](repeating: 0, count: 1 << 16)
+      let told = try await eventually {
+        let count = unsafe try buffer.withUnsafeMutableBytes { unsafe try source?.drain(into: $0).count ?? 0 }
+        return String(decoding: buffer[..<count], as: UTF8.self).contains("outlived")
+      }
+      #expect(told)
+      source = nil
+      let next = try AuditSource(.owner, receiveBuffer: 0)
+      #expect(try control.status().pid == Procfs.ownPid)
+      try control.set(isEnabled: before.isEnabled)
+      try next.resign()
+      #expect(try control.status().pid == 0)
+    }
+
     @Test("a reader that is slow for a moment loses nothing, though its socket has no room")
     func patience() async throws {
       let watch = try AuditWatch(.owner, receiveBuffer: 8192, ShippedRules.text("10-alibi-exec"))
