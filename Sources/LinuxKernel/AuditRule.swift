@@ -143,6 +143,27 @@ public struct AuditRule: Hashable, Sendable, CustomStringConvertible {
     return rule
   }
 
+  /// Watches a place of any bytes, also such as a rule file cannot name: reads, writes, executions and changes of
+  /// attributes, and opens through io_uring, which a watch alone does not see.
+  ///
+  /// - Parameters:
+  ///   - path: absolute, without a slash at its end.
+  ///   - isDirectory: with all beneath it.
+  ///   - name: what the key says behind `alibi-watch-`.
+  public static func watching(_ path: [UInt8], isDirectory: Bool, as name: String) -> [AuditRule] {
+    let key = Field(id: AUDIT_FILTERKEY, text: AuditState.keyPrefix + Array("watch-\(name)".utf8))
+    var watch = AuditRule(list: .exit, isAlways: true)
+    watch.includeAll()
+    let all = AUDIT_PERM_READ | AUDIT_PERM_WRITE | AUDIT_PERM_EXEC | AUDIT_PERM_ATTR
+    watch.fields = [
+      Field(id: isDirectory ? AUDIT_DIR : AUDIT_WATCH, text: path), Field(id: AUDIT_PERM, value: UInt32(all)), key,
+    ]
+    var twin = AuditRule(list: .ioUring, isAlways: true)
+    for name in ["openat", "openat2"] { if let number = AuditNames.ringOperations[name] { twin.include(number) } }
+    twin.fields = [Field(id: AUDIT_DIR, text: path), key]
+    return [watch, twin]
+  }
+
   // MARK: - As the kernel takes it
 
   private static let headerSize = 1040

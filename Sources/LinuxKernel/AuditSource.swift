@@ -25,10 +25,11 @@ public final class AuditSource: Sendable {
   public init(_ place: Place, receiveBuffer: Int32) throws(Errno) {
     let opened = try call { cl_audit_open(receiveBuffer, place == .listener ? 1 : 0) }
     descriptor = OwnedDescriptor(adopting: opened)
-    if place == .owner { try register(getpid()) }
+    if place == .owner { try register() }
   }
 
-  /// Takes over a socket that another process opened: the records still go to it.
+  /// Takes over a socket that another process opened: the records still go to it, also when that process has ended.
+  /// While anybody holds it, no other process gets the place.
   public init(adopting descriptor: consuming OwnedDescriptor) {
     self.descriptor = descriptor
   }
@@ -36,23 +37,24 @@ public final class AuditSource: Sendable {
   /// Gives up the place of audit daemon; only the process that took it can. Records that wait are kept and can be read.
   ///
   /// Without it the kernel finds out with the next record, which it then writes into its own log.
-  public func resign() throws(Errno) { try register(0) }
+  public func resign() throws(Errno) {
+    // By a socket of its own: on this one the answer would come behind records. The kernel asks who, not by which.
+    let socket = OwnedDescriptor(adopting: try call { cl_audit_open(0, 0) })
+    _ = try socket.converse(UInt16(AUDIT_SET), 1, AuditStatus.request(AUDIT_STATUS_PID, at: 12, 0))
+  }
 
-  private func register(_ pid: Int32) throws(Errno) {
-    let request = AuditStatus.request(AUDIT_STATUS_PID, at: 12, UInt32(bitPattern: pid))
+  private func register() throws(Errno) {
+    let request = AuditStatus.request(AUDIT_STATUS_PID, at: 12, UInt32(bitPattern: getpid()))
     let raw = descriptor.raw
     _ = try call { unsafe cl_audit_send(raw, UInt16(AUDIT_SET), 1, request, UInt32(request.count)) }
-    // Kernels before 6.1 may send records first: looked at, so that none is taken away.
+    // Kernels before 6.1 may send records first, and only to who has the place: looked at, so that none is taken away.
     var peeked = [UInt8](repeating: 0, count: 512)
-    for _ in 0..<100 {
-      guard try call({ cl_wait_readable(raw, 2000) }) > 0 else { throw .timedOut }
-      let count = try call { unsafe recv(raw, &peeked, peeked.count, Int32(MSG_PEEK)) }
-      guard unsafe Int32(peeked.integer(UInt16.self, at: 4)) == NLMSG_ERROR, count >= 20 else { return }
-      _ = try call { unsafe cl_audit_receive(raw, &peeked, peeked.count) }
-      let error = unsafe peeked.integer(Int32.self, at: 16)
-      guard error == 0 else { throw Errno(rawValue: -error) }
-      return
-    }
+    guard try call({ cl_wait_readable(raw, 2000) }) > 0 else { throw .timedOut }
+    let count = try call { unsafe recv(raw, &peeked, peeked.count, Int32(MSG_PEEK)) }
+    guard unsafe Int32(peeked.integer(UInt16.self, at: 4)) == NLMSG_ERROR, count >= 20 else { return }
+    _ = try call { unsafe cl_audit_receive(raw, &peeked, peeked.count) }
+    let error = unsafe peeked.integer(Int32.self, at: 16)
+    guard error == 0 else { throw Errno(rawValue: -error) }
   }
 
   /// What one attempt to receive brought.

@@ -242,6 +242,21 @@ static int audit_listening(const struct job *job) {
   return fd < 0 || bind(fd, (struct sockaddr *)&group, sizeof group) < 0 ? errno : 0;
 }
 
+// Takes the audit daemon's place with an inherited socket, and ends.
+static int register_audit(const struct job *job) {
+  struct { struct nlmsghdr head; struct audit_status status; } request = {
+      .head = {.nlmsg_len = sizeof request, .nlmsg_type = AUDIT_SET, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+      .status = {.mask = AUDIT_STATUS_PID, .pid = (unsigned)getpid()}};
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  struct { struct nlmsghdr head; struct nlmsgerr error; char rest[128]; } answer;
+  if (sendto(job->descriptor, &request, sizeof request, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0) return errno;
+  for (int i = 0; i < 100; i++) {
+    if (recv(job->descriptor, &answer, sizeof answer, 0) < 0) return errno;
+    if (answer.head.nlmsg_type == NLMSG_ERROR) return -answer.error.error;
+  }
+  return EIO;
+}
+
 static const struct { const char *name; int (*run)(const struct job *); } calls[] = {
   {"denied-open", denied_open}, {"denied-create", denied_create}, {"denied-unlink", denied_unlink},
   {"denied-execute", denied_execute}, {"denied-thread", denied_thread}, {"become", become}, {"capset", give_up},
@@ -251,6 +266,7 @@ static const struct { const char *name; int (*run)(const struct job *); } calls[
   {"block", block}, {"connect-unix", local}, {"connect-abstract", abstract}, {"connect-4", loopback},
   {"connect-6", loopback6}, {"libaio", libaio}, {"fanotify", listener}, {"perf", perf}, {"clock", clock_set},
   {"audit-nobody", audit_as_nobody}, {"audit-namespace", audit_in_namespace}, {"audit-listen", audit_listening},
+  {"audit-register", register_audit},
 };
 
 int act_call(const struct job *job) {

@@ -21,7 +21,6 @@ extension KernelFacts {
       for _ in 0..<100 { _ = try Subprocess.run("/bin/true") }
       let after = try watch.control.status()
       #expect(after.lost > before)
-      #expect(after.backlog <= 65)
       try watch.control.set(backlogLimit: watch.state.made.backlogLimit)
       // What was not counted comes, each event whole or told to be otherwise.
       let events = try await watch.drain()
@@ -29,13 +28,45 @@ extension KernelFacts {
       #expect(watch.isLossy)
     }
 
-    @Test("a reader that is slow for a while loses nothing while the backlog has room")
+    @Test("the place is the socket's: records come to who holds it when the process that took it has ended")
+    func outlived() async throws {
+      let control = try AuditControl()
+      try AuditWatch.claim(control)
+      let before = try control.status()
+      // A listener's socket as good as any: the child makes it the daemon's.
+      var source: AuditSource? = try AuditSource(.listener, receiveBuffer: 1 << 20)
+      let raw = source.map { $0.descriptor.raw } ?? -1
+      let pid = try Child.run(.call, in: scratch, "audit-register", descriptor: raw)
+      try control.set(isEnabled: true)
+      defer { try? control.set(isEnabled: before.isEnabled) }
+      #expect(try control.status().pid == pid && !Procfs.exists(pid))
+      #expect(throws: Errno.accessDenied) { try source?.resign() }
+      #expect(throws: Errno.fileExists) { try AuditSource(.owner, receiveBuffer: 0) }
+      try control.tell("alibi-test outlived")
+      var buffer = [UInt8](repeating: 0, count: 1 << 16)
+      let told = try await eventually {
+        let count = unsafe try buffer.withUnsafeMutableBytes { unsafe try source?.drain(into: $0).count ?? 0 }
+        return String(decoding: buffer[..<count], as: UTF8.self).contains("outlived")
+      }
+      #expect(told)
+      source = nil
+      let next = try AuditSource(.owner, receiveBuffer: 0)
+      #expect(try control.status().pid == Procfs.ownPid)
+      try control.set(isEnabled: before.isEnabled)
+      try next.resign()
+      #expect(try control.status().pid == 0)
+    }
+
+    @Test("a reader that is slow for a moment loses nothing, though its socket has no room")
     func patience() async throws {
       let watch = try AuditWatch(.owner, receiveBuffer: 8192, ShippedRules.text("10-alibi-exec"))
       let before = try watch.control.status().lost
-      for _ in 0..<100 { _ = try Subprocess.run("/bin/true") }
+      let began = ContinuousClock.now
+      for _ in 0..<30 { _ = try Subprocess.run("/bin/true") }
+      // A tenth of a second without room, and the socket says ENOBUFS; half a second, twice, and the record is dropped.
+      guard ContinuousClock.now - began < .milliseconds(500) else { try Test.cancel("this machine is too busy") }
       let events = try await watch.drain().filter { $0.isExecution(by: Procfs.ownPid) && $0.ending == .complete }
-      #expect(events.count == 100)
+      #expect(events.count == 30)
       #expect(try watch.control.status().lost == before)
     }
 
