@@ -51,7 +51,9 @@ public final class AuditWitness: Sendable {
       isOwner = owner
       guard restoration != nil else { return }
       try state.apply(control)
-      for (rule, error) in control.load(try Self.rules(rules, warn)) { warn("audit rule refused (\(error)): \(rule)") }
+      let own = try readLink("/proc/self/exe")
+      let wanted = [AuditRule.sparing(own)].compactMap(\.self) + (try Self.rules(rules, warn))
+      for (rule, error) in control.load(wanted) { warn("audit rule refused (\(error)): \(rule)") }
     } catch {
       throw AuditProblem(AuditHindrance(error))
     }

@@ -23,6 +23,7 @@ final class CaseRunner {
   let installation: Installation
   let place: String
   private var shared: Service?
+  private var audited: Service?
   private var number = 0
 
   init(_ installation: Installation, at place: String) {
@@ -71,6 +72,17 @@ final class CaseRunner {
     return made
   }
 
+  /// One with audit besides.
+  private func auditedService() throws -> Service {
+    if let audited { return audited }
+    let place = self.place + "/audited"
+    try Disk.makeDirectory(Path(place))
+    let made = try Service(installation, at: place, audit: true)
+    Wall.sleep(milliseconds: 1200)
+    audited = made
+    return made
+  }
+
   // MARK: - One case
 
   /// A case's files, and what has been done with them.
@@ -83,7 +95,7 @@ final class CaseRunner {
   }
 
   private func run(_ each: NamedCase) throws -> (String, Bool) {
-    let service = try service()
+    let service = try each.needsAudit ? auditedService() : service()
     var scene = try prepare(each)
     defer { clean(scene) }
     try play(each, &scene)
@@ -112,7 +124,7 @@ final class CaseRunner {
 
   /// Reflink is refused by most file systems, a private file to nobody, and whoever is killed does nothing.
   private func isAllowedToFail(_ each: NamedCase, _ deed: Int) -> Bool {
-    ["A6.reflink", "A15"].contains(each.name)
+    ["A6.reflink", "A15", "A15.told"].contains(each.name)
   }
 
   private static func compare(_ each: NamedCase, _ answer: Answer, _ own: Set<String>) -> (String, Bool) {
@@ -130,6 +142,9 @@ final class CaseRunner {
     case .limit:
       let isTold = answer.limits.contains { limit in each.note.map { limit.contains($0) } ?? false }
       return (words + (isTold ? ", limit told" : ", limit NOT told"), answer.verdict == "not-accessed" && isTold)
+    case .denied:
+      let isTold = answer.denied?.contains { $0.error == each.note && $0.session.map(own.contains) == true } ?? false
+      return (words + (isTold ? ", denied" : ", NOT told"), answer.verdict == "not-accessed" && isTold)
     case .own, .later: return (words, false)
     }
   }

@@ -52,13 +52,18 @@ extension NamedCase {
     .init(name: "B8.late", title: "an agent that runs before the service", expected: .own),
     .init(
       name: "B9", title: "a server that reads on request", expected: .hazard, agent: "at 300 do 2 request $M/door ;",
-      bystander: "do 1 serve $M/door $1 ;", asks: ["$1"], known: deputies),
+      bystander: "do 1 serve $M/door $1 ;", asks: ["$1"], needsAudit: true),
+    .init(
+      name: "B9.other", title: "what others touch whom the session did not ask", expected: .nothing,
+      agent: "at 300 do 2 request $M/door ;", bystander: "later { do 3 read $2 ; } do 1 serve $M/door $1 ;",
+      asks: ["$2"],
+      needsAudit: true),
     .init(
       name: "B9.fifo", title: "a server that reads when it is written to through a FIFO", expected: .hazard,
       agent: "at 300 do 2 fifo-request $M/door ;", bystander: "do 1 fifo-serve $M/door $1 ;", asks: ["$1"]),
     .init(
       name: "B9b", title: "ptrace of somebody else", expected: .hazard, agent: "at 200 do 2 trace 31904 ;",
-      bystander: "pid 31904 { at 400 do 1 read $1 ; }", asks: ["$1"], known: deputies),
+      bystander: "pid 31904 { at 400 do 1 read $1 ; }", asks: ["$1"], needsAudit: true),
     .init(
       name: "B9c", title: "a file that the session wrote and somebody runs", expected: .hazard,
       agent: "do 1 plant $M/hook $1 ;", bystander: "at 400 do 2 exec $M/hook ;", asks: ["$1"]),

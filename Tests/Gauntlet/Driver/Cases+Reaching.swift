@@ -104,11 +104,13 @@ extension NamedCase {
     .init(
       name: "A14", title: "another process's environment", expected: .hazard,
       agent: "at 300 do 2 read /proc/31901/environ ;", bystander: "pid 31901 { do 1 read $1 ; at 700 }", asks: ["$1"],
-      known: deputies),
+      known: "a read below /proc is told by no witness"),
     .init(
       name: "A15", title: "failed opens are no accesses", expected: .nothing,
       agent: each("fail-below fail-exclusive fail-directory") + " nobody { do 4 read $P ; }"),
-    .init(name: "A15.told", title: "failed opens are told with their errno", expected: .later, note: "audit (issue 5)"),
+    .init(
+      name: "A15.told", title: "failed opens are told with their errno", expected: .denied,
+      agent: "nobody { do 4 read $P ; }", asks: ["$P"], needsAudit: true, note: "EACCES"),
     .init(
       name: "A16", title: "a copy elsewhere", expected: .limit, agent: "do 1 copy-range $1 $2 ; do 2 read $2 ;",
       asks: ["$3"], note: "copies of the content"),

@@ -18,6 +18,8 @@ struct NamedCase {
     case nothing
     /// NOT ACCESSED, and the limit is printed.
     case limit
+    /// NOT ACCESSED, and the attempt is told with the error in `note`.
+    case denied
     /// Whatever the case's own function says.
     case own
     /// It needs what is not built yet, or what this machine lacks.
@@ -38,6 +40,8 @@ struct NamedCase {
   var asks: [String] = []
   var op = "any"
   var form = "agent"
+  /// Whether it takes a service that audit is a witness of.
+  var needsAudit = false
   /// Why it ends otherwise today. It counts as failed all the same.
   var known: String?
   /// What it waits for, where the end is `later`; the words of the limit, where it is `limit`.
@@ -60,6 +64,4 @@ extension NamedCase {
   static func inside(_ shapes: [String]) -> String {
     shapes.enumerated().map { "\($0.element) { do \($0.offset + 1) read $\($0.offset + 1) ; }" }.joined(separator: " ")
   }
-
-  static let deputies = "deputies are not followed yet"
 }

@@ -22,10 +22,10 @@ final class Service {
 
   /// - Parameter capture: what its configuration file says of capture.
   init(
-    _ installation: Installation, at place: String, journal: String? = nil, capture: String = "{}"
+    _ installation: Installation, at place: String, journal: String? = nil, capture: String = "{}", audit: Bool = false
   ) throws {
     configuration = place + "/alibid.yaml"
-    try Disk.write(Path(configuration), Array("capture: \(capture)\n".utf8), mode: 0o644)
+    try Disk.write(Path(configuration), Array("audit: \(audit)\ncapture: \(capture)\n".utf8), mode: 0o644)
     self.installation = installation
     self.journal = journal
     state = place + "/state"
@@ -152,6 +152,7 @@ struct Answer: Codable {
     var time: [String]
     var session: String?
     var op: [String]
+    var error: String?
     var path: String?
     var file: String?
     var exe: String?
@@ -181,6 +182,7 @@ struct Answer: Codable {
 
   var verdict: String
   var accesses: [Access]
+  var denied: [Access]?
   var possible: [Access]?
   var unattributed: [Access]
   var gaps: [Gap]
