@@ -143,6 +143,7 @@ enum Schema {
     }
     registerKeeping(&migrator)
     registerAnchors(&migrator)
+    registerSegments(&migrator)
     return migrator
   }
 }
