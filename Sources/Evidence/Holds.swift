@@ -36,10 +36,7 @@ extension StoreReader {
       )
     }
     let arguments = arguments(ofTouchedIn: time)
-    return (
-      ("a.id IN (\(reach.touched))", arguments),
-      ("SELECT a.file FROM accesses a WHERE a.id IN (\(reach.touched))", arguments)
-    )
+    return (("a.id IN (\(reach.touched))", arguments), (reach.touchedFiles, arguments))
   }
 
   static func touching(_ time: Interval) -> StatementArguments {

@@ -116,11 +116,18 @@ struct Reach {
       SELECT a.*, \(column("q", "released")) AS released, \(column("s", "ended")) AS session_ended, \
       \(column("f", "erased")) AS file_erased, \(column("s", "erased")) AS session_erased, \
       \(column("s", "key")) AS session_key, \(list.joined(separator: ", ")), \
-      (SELECT c.conversation FROM conversations c WHERE c.session = a.session AND c.since <= a.t1 \
-      ORDER BY c.since DESC, c.id DESC LIMIT 1) AS conversation, \
-      (SELECT c.conversation FROM conversations c WHERE c.session = a.session ORDER BY c.since, c.id LIMIT 1) AS first \
+      (SELECT c.conversation FROM \(conversations("since <= a.t1")) c ORDER BY c.since DESC, c.id DESC LIMIT 1) \
+      AS conversation, (SELECT c.conversation FROM \(conversations("1")) c ORDER BY c.since, c.id LIMIT 1) AS first \
       FROM accesses a \(file) \(holders)
       """
+  }
+
+  /// The labels of an access's session. What was carried over is the same in each file, so it does no harm twice.
+  private func conversations(_ condition: String) -> String {
+    let parts = schemas.map { schema in
+      "SELECT id, since, conversation FROM \(schema).conversations WHERE session = a.session AND \(condition)"
+    }
+    return "(" + parts.joined(separator: " UNION ALL ") + ")"
   }
 
   // MARK: - What a time touches
@@ -151,6 +158,9 @@ struct Reach {
 
   /// The numbers of the same accesses, each kind by its index.
   var touched: String { each("a.id") }
+
+  /// The numbers of their files.
+  var touchedFiles: String { each("a.file") }
 
   /// When the first of the same accesses may have been.
   var firstTouched: String {

@@ -23,10 +23,10 @@ extension StoreReader {
     let rows = try Row.fetchCursor(
       db,
       sql: """
-        \(reach.accessQuery) WHERE a.id IN (\(reach.touched) UNION ALL SELECT id FROM accesses WHERE id > ?) AND a.id <= ? \
+        \(reach.accessQuery) WHERE a.id IN (\(reach.touched) UNION ALL SELECT id FROM accesses WHERE id > ? AND id <= ?) AND a.id <= ? \
         ORDER BY a.id
         """,
-      arguments: arguments(ofTouchedIn: source.time) + [before ?? 0, last ?? 0])
+      arguments: arguments(ofTouchedIn: source.time) + [before ?? 0, last ?? 0, last ?? 0])
     while let raw = try rows.next() {
       let row = AccessRow(row: raw)
       let access = row.access

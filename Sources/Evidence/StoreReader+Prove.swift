@@ -5,6 +5,24 @@ extension StoreReader {
   /// Answers a question. Missing data is never "no": every moment of the asked time must be vouched for, on the
   /// target's file systems, before the answer can be NOT ACCESSED.
   public func prove(_ question: ProofQuestion) throws(StoreError) -> Verdict {
+    let verdict = try answer(question)
+    // A name that nothing bears, and nothing in that time bore, may be known from long ago.
+    guard !verdict.targetIsKnown, try isKnown(question) else { return verdict }
+    var known = question
+    known.exists = true
+    return try answer(known)
+  }
+
+  private func isKnown(_ question: ProofQuestion) throws(StoreError) -> Bool {
+    try read(since: .distantPast) { db in
+      guard try !Reach(db).segments.isEmpty else { return false }
+      var search = TargetSearch(question)
+      try search.follow(db)
+      return search.isKnown
+    }
+  }
+
+  private func answer(_ question: ProofQuestion) throws(StoreError) -> Verdict {
     try read(since: question.time.from) { db in
       var search = TargetSearch(question)
       try search.follow(db)

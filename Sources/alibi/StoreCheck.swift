@@ -104,7 +104,8 @@ struct StoreCheck {
       try Output.json(
         Answer(
           result: result, records: records, seals: 0, entries: 0, events: 0, epochs: 0, segments: 0, anchors: 0,
-          erased: 0, pruned: 0, unsealed: 0, flaws: flaws.map { Answer.Flaw(place: $0.place, what: $0.what) }, notes: notes))
+          erased: 0, pruned: 0, unsealed: 0,
+          flaws: flaws.map { Answer.Flaw(place: $0.place, what: $0.what) }, notes: notes))
     } else {
       try Output.write(
         ([result, "", "  log      \(records) records"] + list(flaws) + ["", "note: \(notes[0])"])

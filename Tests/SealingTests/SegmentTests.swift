@@ -1,11 +1,11 @@
 import Certificates
-import Evidence
 import Foundation
 import GRDB
 import MerkleLog
 import Records
 import Testing
 
+@testable import Evidence
 @testable import Sealing
 
 struct SegmentTests {
@@ -230,5 +230,40 @@ struct SegmentTests {
     try vault.sealer.sign(vault.writer, vault.keys)
     let found = try Self.flaws(vault)
     #expect(!found.isEmpty)
+  }
+}
+
+/// How SQLite asks several files as one.
+struct ReachTests {
+  @Test("no question that reaches back reads a whole table, or makes an index for itself")
+  func plans() throws {
+    let vault = try SegmentTests.vault()
+    _ = try Keeper.makeSegments(vault.writer, periods: .days)
+    let reader = try StoreReader(directory: vault.directory)
+    let time = Interval(from: at(10), to: at(20))
+    try reader.read(since: at(10)) { db in
+      let reach = try Reach(db)
+      #expect(reach.segments == [5, 4, 3, 2, 1])
+      let touching = StoreReader.arguments(ofTouchedIn: time)
+      let queries: [(sql: String, arguments: StatementArguments)] = [
+        (reach.touched, touching), (reach.firstTouched, touching), (reach.history, []),
+        (reach.accessQuery + " WHERE a.id IN (\(reach.touched))", touching),
+        (reach.accessQuery + " WHERE \(reach.touches) AND a.file IN (1, 2)", StoreReader.touching(time)),
+        ("SELECT file_system, inode, subvolume FROM files WHERE id IN (\(reach.touchedFiles))", touching),
+        ("SELECT * FROM names WHERE file_system = ? AND inode = ? AND subvolume = ? AND kind <> 1", [1, 2, 3]),
+        ("SELECT EXISTS (SELECT 1 FROM names WHERE from_path = ?)", [1]),
+        ("SELECT id FROM files WHERE path >= ? AND path < ?", [1, 2]),
+      ]
+      for query in queries {
+        let plan = try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + query.sql, arguments: query.arguments)
+          .map { $0["detail"] as String }
+        let bad = plan.filter { step in
+          step.contains("AUTOMATIC") || step.contains("MATERIALIZE")
+            // One session's labels are gone through, and what `min` is of.
+            || step.hasPrefix("SCAN") && !["SCAN c", "SCAN CONSTANT ROW"].contains(step)
+        }
+        #expect(bad.isEmpty, "\(query.sql.prefix(200)): \(bad)")
+      }
+    }
   }
 }
