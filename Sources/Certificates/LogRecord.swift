@@ -39,6 +39,8 @@ public struct LogRecord: Sendable, Hashable {
     case erasure
     /// Epochs were deleted when their time was over.
     case prune
+    /// The values of epochs have been put into a file of their own.
+    case segment
     /// A key was replaced by another.
     case key
     /// A certificate was issued.
@@ -201,6 +203,8 @@ extension LogRecord.Kind {
         ("root", .hash),
       ]
     case .prune: [("first", .number), ("last", .number), ("time", .number)]
+    case .segment:
+      [("period", .word), ("first", .number), ("last", .number), ("size", .number), ("hash", .hash)]
     case .key:
       [
         ("role", .word), ("old", .word), ("new", .word), ("old_signature", .bytes), ("new_signature", .bytes),

@@ -3,53 +3,10 @@ internal import Records
 
 // How long what was opened or mapped was held.
 extension StoreReader {
-  /// Who an access's hold depends on: the session, the process, and the record of its address space.
-  static let holders = """
-    LEFT JOIN sessions s ON s.id = a.session LEFT JOIN processes p ON p.id = a.process \
-    LEFT JOIN processes q ON q.id = p.space
-    """
-
-  private static let isMapped = "a.operations & \(Operations.mapped.rawValue) <> 0"
-  private static let isLeftOpen =
-    "a.operations & \(Operations.qualifiers.union(.deputies).union(.open).rawValue) = \(Operations.open.rawValue)"
-  private static let isInheritedStill = """
-    a.operations & \(Operations.qualifiers.union(.inherited).rawValue) = \(Operations.inherited.rawValue)
-    """
-  private static let isNotReleased = "(q.released IS NULL OR q.released >= ?)"
-
-  /// What lets through every access that a time touches, the time for which it was held included. For few accesses: of
-  /// all it reads everything since the beginning.
-  static let touches = """
-    a.t0 <= ? AND (a.t1 >= ? OR (\(isMapped) AND \(isNotReleased)) \
-    OR (\(isLeftOpen) AND coalesce(a.closed, s.ended, ?) >= ?) OR (\(isInheritedStill) AND coalesce(s.ended, ?) >= ?))
-    """
-
-  /// Nanoseconds that few accesses last; those that last longer have an index of their own.
-  private static let usual: Int64 = 60_000_000_000
-
-  /// The numbers of the same accesses, each kind by its index.
-  static let touched = each("a.id")
-
-  /// When the first of the same accesses may have been.
-  static let firstTouched = "SELECT min(first) FROM (\(each("min(a.t0) AS first")))"
-
-  private static func each(_ what: String) -> String {
-    """
-    SELECT \(what) FROM accesses a WHERE a.t0 >= ? AND a.t0 <= ? AND a.t1 >= ? \
-    UNION ALL SELECT \(what) FROM accesses a WHERE a.t1 - a.t0 > \(usual) AND a.t1 >= ? AND a.t0 <= ? \
-    UNION ALL SELECT \(what) FROM accesses a LEFT JOIN processes p ON p.id = a.process \
-    LEFT JOIN processes q ON q.id = p.space WHERE \(isMapped) AND a.t0 <= ? AND \(isNotReleased) \
-    UNION ALL SELECT \(what) FROM accesses a LEFT JOIN sessions s ON s.id = a.session \
-    WHERE \(isLeftOpen) AND a.t0 <= ? AND coalesce(a.closed, s.ended, ?) >= ? \
-    UNION ALL SELECT \(what) FROM accesses a LEFT JOIN sessions s ON s.id = a.session \
-    WHERE \(isInheritedStill) AND a.t0 <= ? AND coalesce(s.ended, ?) >= ?
-    """
-  }
-
-  /// The arguments of `touched` and `firstTouched`.
+  /// The arguments of `Reach.touched` and `Reach.firstTouched`.
   static func arguments(ofTouchedIn time: Interval) -> StatementArguments {
     let (from, to) = (time.from.nanoseconds, time.to.nanoseconds)
-    let (early, isFar) = from.subtractingReportingOverflow(usual)
+    let (early, isFar) = from.subtractingReportingOverflow(Reach.usual)
     return [isFar ? Int64.min : early, to, from, from, to, to, from, to, from, from, to, from, from]
   }
 
@@ -62,23 +19,24 @@ extension StoreReader {
   /// In a time that is much of history most files were accessed, often: each is asked for itself then, up to its first
   /// access.
   static func touching(_ time: Interval, _ db: Database) throws -> (condition: Part, files: Part) {
-    let row = try Row.fetchOne(
-      db, sql: "SELECT (SELECT min(t0) FROM accesses) AS t0, (SELECT max(t0) FROM accesses) AS t1")
+    let reach = try Reach(db)
+    let row = try Row.fetchOne(db, sql: reach.history)
     if let from = row?.time("t0"), let to = row?.time("t1"), case let history = Interval(from: from, to: to),
       let part = time.intersection(history), part.seconds * 20 > history.seconds
     {
       return (
-        (touches, touching(time)),
+        (reach.touches, touching(time)),
         (
-          "SELECT f.id FROM files f WHERE EXISTS (SELECT 1 FROM accesses a \(holders) WHERE a.file = f.id AND \(touches))",
+          """
+          SELECT f.id FROM files f WHERE EXISTS (SELECT 1 FROM accesses a \(reach.holders) WHERE a.file = f.id \
+          AND \(reach.touches))
+          """,
           touching(time)
         )
       )
     }
     let arguments = arguments(ofTouchedIn: time)
-    return (
-      ("a.id IN (\(touched))", arguments), ("SELECT a.file FROM accesses a WHERE a.id IN (\(touched))", arguments)
-    )
+    return (("a.id IN (\(reach.touched))", arguments), (reach.touchedFiles, arguments))
   }
 
   static func touching(_ time: Interval) -> StatementArguments {

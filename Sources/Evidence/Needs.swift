@@ -1,7 +1,8 @@
 internal import GRDB
 internal import Records
 
-/// What of a pruned time still matters to questions about later times, and so stays.
+/// What of a time whose values go still matters to questions about later times, and so stays: of a time that is pruned,
+/// and of one whose values a segment has.
 struct Needs {
   /// An event's, where a kind of entry is asked for.
   static let event: Int64 = 0
@@ -14,8 +15,10 @@ struct Needs {
       .privilege, .file, .command, .process, .conversation, .session, .person, .run,
     ].map { Int64($0.rawValue) }
 
-  /// The end of what is pruned.
+  /// The end of what goes.
   private let cut: Int64
+  /// What ended after this may have accesses that are told a little later.
+  private var late: Int64 { cut - 60_000_000_000 }
   /// The last seal of it.
   private let lastSeal: Int64
   private let boots: StoreReader.Boots
@@ -26,9 +29,10 @@ struct Needs {
   /// Runs whose mounts something kept may have been told by.
   private let mountRuns: Set<Int64>
 
-  /// Nil where nothing is pruned.
+  /// Nil where nothing goes.
   init?(_ db: Database) throws {
-    let row = try Row.fetchOne(db, sql: "SELECT max(t1), max(last_seal) FROM epochs WHERE pruned IS NOT NULL")
+    let row = try Row.fetchOne(
+      db, sql: "SELECT max(t1), max(last_seal) FROM epochs WHERE pruned IS NOT NULL OR segment IS NOT NULL")
     guard let cut = row?[0] as Int64?, let lastSeal = row?[1] as Int64? else { return nil }
     self.cut = cut
     self.lastSeal = lastSeal
@@ -92,8 +96,17 @@ struct Needs {
 
   /// Whether an access reaches beyond the cut, or what it opened or mapped does.
   private func isHeld(_ id: Int64, _ db: Database) throws -> Bool {
+    let plain = try Row.fetchOne(
+      db.cachedStatement(sql: "SELECT t1, session, operations FROM accesses WHERE id = ?"), arguments: [id])
+    guard let plain else { return false }
+    if (plain["t1"] as Int64) >= cut { return true }
+    let operations = Operations(rawValue: plain["operations"])
+    // Most hold nothing and were opened by who used them; to ask all of them would take hours.
+    let mayHold = operations.contains(.mapped) || operations.isLeftOpen || operations.isInheritedStill
+    guard try mayHold || hasInherited(plain["session"], db) else { return false }
+    if try isChangedLate(.accessClosed, id, db) { return true }
     let row = try Row.fetchOne(
-      db.cachedStatement(sql: StoreReader.accessQuery + " WHERE a.id = ?"), arguments: [id]
+      db.cachedStatement(sql: Reach.live.accessQuery + " WHERE a.id = ?"), arguments: [id]
     ).map(AccessRow.init(row:))
     guard let row else { return false }
     if max(row.access.time.to, boots.end(of: row) ?? .distantPast).nanoseconds >= cut { return true }
@@ -106,6 +119,22 @@ struct Needs {
       b.operations & \(Operations.inherited.rawValue) <> 0 AND b.t1 >= ? AND g.file_system = ? AND g.inode = ? AND \
       g.generation = ? AND g.subvolume = ?
       """, [session, cut] + row.access.identity.arguments)
+  }
+
+  private func hasInherited(_ session: Int64?, _ db: Database) throws -> Bool {
+    guard let session else { return false }
+    return try ask(
+      db, "SELECT 1 FROM accesses WHERE session = ? AND operations & \(Operations.inherited.rawValue) <> 0", [session])
+  }
+
+  /// Whether something about it was told so late that no seal that goes has it: the row stays as long as that.
+  private func isChangedLate(_ change: Schema.Change, _ id: Int64, _ db: Database) throws -> Bool {
+    try ask(
+      db,
+      """
+      SELECT 1 FROM changes c WHERE c.what = ? AND c.row = ? AND coalesce((SELECT e.seal FROM entries e \
+      WHERE e.kind = \(EntryKind.change.rawValue) AND e.id = c.id), ?) > ?
+      """, [change.rawValue, id, Int64.max, lastSeal])
   }
 
   private func ask(_ db: Database, _ sql: String, _ arguments: StatementArguments) throws -> Bool {
@@ -190,7 +219,12 @@ struct Needs {
       SELECT 1 FROM names n JOIN names e ON e.file_system = n.file_system AND e.inode = n.inode AND \
       e.id <> n.id AND e.to_path = n.from_path AND e.t0 <= n.t1 WHERE n.id = ? AND n.kind <> 1
       """
-    return try ask(db, arrived, [id, cut]) || ask(db, lost, [id])
+    // Whoever got a name took it from whoever had it.
+    let taken = """
+      SELECT 1 FROM names n JOIN names e ON e.to_path = n.to_path AND e.id <> n.id AND e.kind <> 1 AND e.t1 < n.t0 \
+      WHERE n.id = ? AND n.kind <> 1
+      """
+    return try ask(db, arrived, [id, cut]) || ask(db, lost, [id]) || ask(db, taken, [id])
   }
 
   private func needs(process id: Int64, _ db: Database) throws -> Bool {
@@ -198,13 +232,15 @@ struct Needs {
       SELECT 1 FROM processes p JOIN sessions s ON s.id = p.session WHERE p.id = ? AND (s.ended IS NULL OR s.ended >= ?) \
       AND (p.ended IS NULL OR p.ended >= ?)
       """
-    return try ask(db, lives, [id, cut, cut]) || ask(db, "SELECT 1 FROM accesses WHERE process = ?", [id])
+    return try ask(db, lives, [id, cut, cut]) || isChangedLate(.processEnded, id, db)
+      || isChangedLate(.released, id, db) || ask(db, "SELECT 1 FROM accesses WHERE process = ?", [id])
       || ask(db, "SELECT 1 FROM processes WHERE parent = ? AND id <> ?", [id, id])
       || ask(db, "SELECT 1 FROM processes WHERE space = ? AND id <> ?", [id, id])
   }
 
   private func needs(session id: Int64, _ db: Database) throws -> Bool {
-    try ask(db, "SELECT 1 FROM sessions WHERE id = ? AND (ended IS NULL OR ended >= ?)", [id, cut])
+    try ask(db, "SELECT 1 FROM sessions WHERE id = ? AND (ended IS NULL OR ended >= ?)", [id, late])
+      || isChangedLate(.sessionEnded, id, db) || isChangedLate(.sessionDigest, id, db)
       || ask(db, "SELECT 1 FROM accesses WHERE session = ?", [id])
       || ask(db, "SELECT 1 FROM processes WHERE session = ?", [id])
       || ask(db, "SELECT 1 FROM sessions WHERE parent = ?", [id])

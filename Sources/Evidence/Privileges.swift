@@ -23,7 +23,7 @@ extension StoreWriter {
 extension StoreReader {
   /// The sessions that had, or may have had, root's rights, in the first run in which they had.
   public func privilegedSessions() throws(StoreError) -> [PrivilegedSession] {
-    try read { db in
+    try readWhole(since: .distantPast) { db in
       try Row.fetchAll(db, sql: "SELECT session, min(since) AS since, reason FROM privileges GROUP BY session").map {
         PrivilegedSession(session: $0["session"], since: $0.time("since") ?? .distantPast, reason: $0["reason"])
       }
@@ -38,8 +38,8 @@ extension StoreReader {
     try Row.fetchAll(
       db,
       sql: """
-        SELECT p.since, p.reason, s.key, CASE WHEN r.id < (SELECT max(id) FROM runs) THEN r.covered_to END AS until \
-        FROM privileges p JOIN runs r ON r.id = p.run LEFT JOIN sessions s ON s.id = p.session \
+        SELECT p.since, p.reason, (SELECT s.key FROM sessions s WHERE s.id = p.session) AS key, CASE WHEN r.id < (SELECT max(id) FROM runs) THEN r.covered_to END AS until \
+        FROM privileges p JOIN runs r ON r.id = p.run \
         WHERE p.since <= ? AND (r.id = (SELECT max(id) FROM runs) OR coalesce(r.covered_to, p.since) >= ?) \
         ORDER BY p.since LIMIT 20
         """, arguments: [question.time.to.nanoseconds, question.time.from.nanoseconds]
@@ -57,8 +57,10 @@ extension StoreReader {
   static func rawDevices(
     _ question: ProofQuestion, _ inScope: Set<Int64>, _ db: Database
   ) throws -> [Verdict.Hazard] {
+    let reach = try Reach(db)
+    let isRaw = "a.operations & \(Operations.rawDevice.rawValue) <> 0"
     let rows = try Row.fetchAll(
-      db, sql: accessQuery + " WHERE \(touches) AND a.operations & \(Operations.rawDevice.rawValue) <> 0 ORDER BY a.id",
+      db, sql: reach.accessQuery + " WHERE \(reach.touches) AND \(isRaw) ORDER BY a.id",
       arguments: touching(question.time)
     ).map(AccessRow.init(row:))
     return rows.filter { row in row.access.session.map(inScope.contains) != false }.prefix(20).map { row in

@@ -146,6 +146,7 @@ enum Schema {
     registerPatterns(&migrator)
     registerDeputies(&migrator)
     registerCommands(&migrator)
+    registerSegments(&migrator)
     return migrator
   }
 }

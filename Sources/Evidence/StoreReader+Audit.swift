@@ -98,17 +98,26 @@ extension StoreReader {
   }
 
   /// Goes over entries and events seal by seal.
-  private struct Seals {
+  struct Seals {
     private let db: Database
     private let rows: [Row]
+    private let isWhole: Bool
     private let entries: RowCursor
     private var waiting: Row?
     private var at = 0
+    /// The last event of the newest seal.
     private(set) var lastEvent: Int64 = 0
 
+    /// All that there are.
     init(_ db: Database) throws {
+      try self.init(Row.fetchAll(db, sql: "SELECT * FROM log_seals ORDER BY id"), isWhole: true, db)
+    }
+
+    /// These; `before` is the last event of the one before, where they are not all.
+    init(_ rows: [Row], isWhole: Bool, _ db: Database) throws {
       self.db = db
-      rows = try Row.fetchAll(db, sql: "SELECT * FROM log_seals ORDER BY id")
+      self.rows = rows
+      self.isWhole = isWhole
       entries = try Row.fetchCursor(
         db, sql: "SELECT seal, id, kind, opening, commitment, erased FROM entries ORDER BY 1, 2, 3")
       waiting = try entries.next()?.copy()
@@ -122,7 +131,7 @@ extension StoreReader {
       let row = rows[at]
       at += 1
       let number = row["id"] as Int64
-      if number != Int64(at) { audit.flaws.append(Flaw("seal \(number)", "the seal before it is missing")) }
+      if isWhole, number != Int64(at) { audit.flaws.append(Flaw("seal \(number)", "the seal before it is missing")) }
       var seal = SealAudit(sequence: UInt64(number), record: row.unsigned("record"), time: row.span)
       seal.isPruned = row["pruned"]
       let leaves = Hash.kept(row["leaves"])
@@ -137,6 +146,7 @@ extension StoreReader {
         waiting = try entries.next()?.copy()
       }
       let end = row["last_event"] as Int64
+      if !isWhole { lastEvent = row["before"] as Int64? ?? 0 }
       let events = try Row.fetchCursor(
         db, sql: CommittedEvent.query + " WHERE id > ? AND id <= ? ORDER BY id", arguments: [lastEvent, end])
       while let event = try events.next() {
@@ -211,7 +221,7 @@ extension StoreReader {
   }
 
   /// Rows that no seal has: new ones, or such as somebody put between old ones.
-  private static func findUnsealed(_ audit: inout StoreAudit, _ lastEvent: Int64, _ db: Database) throws {
+  static func findUnsealed(_ audit: inout StoreAudit, _ lastEvent: Int64, _ db: Database) throws {
     for kind in EntryKind.allCases {
       let newest =
         kind == .bearer
@@ -238,7 +248,7 @@ extension StoreReader {
   }
 
   /// What was set after a row was written must be what the sealed change says.
-  private static func compareChanges(_ audit: inout StoreAudit, _ db: Database) throws {
+  static func compareChanges(_ audit: inout StoreAudit, _ db: Database) throws {
     for change in Schema.Change.allCases {
       let ids = try Int64.fetchAll(
         db,

@@ -36,7 +36,7 @@ public struct CoverageReport: Sendable {
 extension StoreReader {
   /// What was covered within a time and what was not, for each file system that was watched at some moment of it.
   public func coverage(_ time: Interval) throws(StoreError) -> CoverageReport {
-    try read { db in
+    try read(since: time.from) { db in
       let rows = try Row.fetchAll(
         db,
         sql: """
@@ -166,6 +166,12 @@ extension StoreReader {
         Gap(
           time: Interval(from: asked.from, to: min(asked.to, Timestamp(nanoseconds: pruned))), source: "retention",
           reason: "its time is over: what was recorded then has been deleted", fileSystem: nil))
+    }
+    for segment in try KeptSegment.absent(since: asked.from, db) {
+      missing.append(
+        Gap(
+          time: Interval(from: asked.from, to: min(asked.to, segment.end)), source: "segment", reason: segment.reason,
+          fileSystem: nil))
     }
     var covered = IntervalSet(good)
     for gap in missing { covered = covered.subtracting(gap.time) }

@@ -20,7 +20,10 @@ extension StoreReader {
   public func epoch(
     _ number: UInt64, begin: (EpochSource) throws -> Void = { _ in }, _ take: (EpochAccess) throws -> Void
   ) throws(StoreError) -> EpochSource? {
-    try read { db in
+    let from = try read { db in
+      try Int64.fetchOne(db, sql: "SELECT t0 FROM epochs WHERE id = ?", arguments: [Int64(number)])
+    }
+    return try readWhole(since: from.map { Timestamp(nanoseconds: $0) } ?? .distantFuture) { db in
       guard let row = try Row.fetchOne(db, sql: "SELECT * FROM epochs WHERE id = ?", arguments: [Int64(number)]) else {
         return nil
       }

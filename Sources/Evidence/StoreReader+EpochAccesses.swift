@@ -19,13 +19,14 @@ extension StoreReader {
     let names = Names(source, isClosed: isClosed, db)
     var taken: Set<Taken> = []
     var untold: [Interval] = []
+    let reach = try Reach(db)
     let rows = try Row.fetchCursor(
       db,
       sql: """
-        \(accessQuery) WHERE a.id IN (\(touched) UNION ALL SELECT id FROM accesses WHERE id > ?) AND a.id <= ? \
+        \(reach.accessQuery) WHERE a.id IN (\(reach.touched) UNION ALL SELECT id FROM accesses WHERE id > ? AND id <= ?) AND a.id <= ? \
         ORDER BY a.id
         """,
-      arguments: arguments(ofTouchedIn: source.time) + [before ?? 0, last ?? 0])
+      arguments: arguments(ofTouchedIn: source.time) + [before ?? 0, last ?? 0, last ?? 0])
     while let raw = try rows.next() {
       let row = AccessRow(row: raw)
       let access = row.access

@@ -19,8 +19,8 @@ extension StoreReader {
       try Row.fetchAll(
         db,
         sql: """
-          SELECT id, record, t0, t1, last_seal, salt, NULL AS hiding, NULL AS keys, sessions, gaps, pruned FROM epochs \
-          ORDER BY id
+          SELECT id, record, t0, t1, last_seal, salt, NULL AS hiding, NULL AS keys, sessions, gaps, pruned, \
+          segment FROM epochs ORDER BY id
           """
       ).map(KeptEpoch.init(row:))
     }
@@ -28,10 +28,20 @@ extension StoreReader {
 
   /// One epoch with everything that is kept of it.
   public func keptEpoch(_ number: UInt64) throws(StoreError) -> KeptEpoch? {
-    try read { db in
+    let row = try read { db in
       try Row.fetchOne(db, sql: "SELECT * FROM epochs WHERE id = ?", arguments: [Int64(number)])
-        .map(KeptEpoch.init(row:))
     }
+    guard let row else { return nil }
+    var epoch = KeptEpoch(row: row)
+    guard let segment = row["segment"] as Int64?, epoch.salt != nil, epoch.index == nil else { return epoch }
+    epoch.index = try read(since: epoch.time.from) { db in
+      if let absent = try KeptSegment.absent(since: epoch.time.from, db).last {
+        throw StoreError.incomplete(absent.reason)
+      }
+      return try Blob.fetchOne(
+        db, sql: "SELECT keys FROM \(Reach.schema(segment)).keys WHERE epoch = ?", arguments: [Int64(number)])?.bytes
+    }
+    return epoch
   }
 
   /// The records of some types, all where none is named, by index.

@@ -25,10 +25,9 @@ extension StoreReader {
   /// The mounts of the host and of namespaces of sessions that a record of this time may have been told by: also those
   /// from when what was held in it was opened.
   public func mounts(about time: Interval) throws(StoreError) -> MountRecords {
-    try read { db in
+    try read(since: time.from) { db in
       let held = try Int64.fetchOne(
-        db, sql: Self.firstTouched,
-        arguments: Self.arguments(ofTouchedIn: time))
+        db, sql: Reach(db).firstTouched, arguments: Self.arguments(ofTouchedIn: time))
       let first = min(time.from, held.map { Timestamp(nanoseconds: $0) } ?? time.from)
       // A path may be told a little later than it was used.
       let whole = Interval(from: first.moved(seconds: -60), to: time.to.moved(seconds: 60))
@@ -79,7 +78,7 @@ extension StoreReader {
 
   /// What was known of the file system with a device number in a time, oldest first.
   public func fileSystems(device: UInt64, in time: Interval) throws(StoreError) -> [WatchedFileSystem] {
-    try read { db in
+    try read(since: time.from) { db in
       let rows = try Row.fetchAll(
         db, sql: "SELECT * FROM file_systems WHERE device = ? AND since <= ? AND reason <> 'unmounted' ORDER BY id",
         arguments: [Int64(bitPattern: device), time.to.nanoseconds]

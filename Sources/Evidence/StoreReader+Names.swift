@@ -34,7 +34,7 @@ public struct TargetPlaces: Sendable {
 extension StoreReader {
   /// Where the target of a question has got to since, and which files to look for there.
   public func places(of question: ProofQuestion) throws(StoreError) -> TargetPlaces {
-    try read { db in
+    try read(since: question.time.from) { db in
       var search = TargetSearch(question)
       try search.follow(db)
       return TargetPlaces(search.sights, suspects: try Self.suspects(question.time, db))
@@ -43,6 +43,7 @@ extension StoreReader {
 
   private static func suspects(_ time: Interval, _ db: Database) throws -> [FileIdentity] {
     let (condition, accessed) = try touching(time, db)
+    let holders = try Reach(db).holders
     let mapped = Operations.mapped.rawValue, either = Operations.mapped.union(.open).rawValue
     return try Row.fetchAll(
       db,

@@ -5,7 +5,25 @@ extension StoreReader {
   /// Answers a question. Missing data is never "no": every moment of the asked time must be vouched for, on the
   /// target's file systems, before the answer can be NOT ACCESSED.
   public func prove(_ question: ProofQuestion) throws(StoreError) -> Verdict {
-    try read { db in
+    let verdict = try answer(question)
+    // A name that nothing bears, and nothing in that time bore, may be known from long ago.
+    guard !verdict.targetIsKnown, try isKnown(question) else { return verdict }
+    var known = question
+    known.exists = true
+    return try answer(known)
+  }
+
+  private func isKnown(_ question: ProofQuestion) throws(StoreError) -> Bool {
+    try read(since: .distantPast) { db in
+      guard try !Reach(db).segments.isEmpty else { return false }
+      var search = TargetSearch(question)
+      try search.follow(db)
+      return search.isKnown
+    }
+  }
+
+  private func answer(_ question: ProofQuestion) throws(StoreError) -> Verdict {
+    try read(since: question.time.from) { db in
       var search = TargetSearch(question)
       try search.follow(db)
       let scope = try Self.sessions(question.scopeFilter, db)
@@ -68,12 +86,14 @@ extension StoreReader {
   private static func candidates(
     _ search: TargetSearch, _ question: ProofQuestion, _ db: Database
   ) throws -> [AccessRow] {
+    let reach = try Reach(db)
     guard let files = try search.fileNumbers(db) else {
       return try Row.fetchAll(
-        db, sql: accessQuery + " WHERE a.id IN (\(touched))", arguments: arguments(ofTouchedIn: question.time)
+        db, sql: reach.accessQuery + " WHERE a.id IN (\(reach.touched))",
+        arguments: arguments(ofTouchedIn: question.time)
       ).map(AccessRow.init(row:))
     }
-    let sql = accessQuery + " WHERE \(touches)"
+    let sql = reach.accessQuery + " WHERE \(reach.touches)"
     var found: [AccessRow] = []
     // A statement has a bounded number of arguments.
     for start in stride(from: 0, to: files.count, by: 500) {

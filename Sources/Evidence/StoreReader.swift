@@ -2,11 +2,15 @@ internal import Foundation
 internal import GRDB
 internal import Glibc
 public import Records
+internal import Synchronization
 
 /// Reads a store, also while the service writes to it, and with no right to write.
 public final class StoreReader: Sendable {
   let queue: DatabaseQueue
-  let directory: String
+  /// Where it is.
+  public let directory: String
+  /// The same store with segments attached, once a question has reached back to one.
+  let wide = Mutex<WideStore?>(nil)
 
   /// Opens the store in `directory`.
   public init(directory: String) throws(StoreError) {
@@ -16,16 +20,8 @@ public final class StoreReader: Sendable {
       throw errno == EACCES ? .forbidden(directory: directory) : .missing(directory: directory)
     }
     guard unsafe Glibc.access(path, R_OK) == 0 else { throw .forbidden(directory: directory) }
-    var configuration = Configuration()
-    configuration.readonly = true
-    configuration.busyMode = .timeout(5)
-    // Without a service nobody has left the -shm file that a reader without write rights needs; the store is
-    // then at rest and may be read as it lies.
-    let isAtRest = unsafe Glibc.access(path + "-wal", F_OK) != 0
-    let isWritable = unsafe Glibc.access(directory, W_OK) == 0
-    let name = isAtRest && !isWritable ? "file:\(path)?immutable=1" : path
     do {
-      queue = try DatabaseQueue(path: name, configuration: configuration)
+      queue = try Self.open(directory) { _ in }
       try queue.read { db in
         if try Schema.migrator.hasBeenSuperseded(db) { throw StoreError.newer }
         guard try Schema.migrator.hasCompletedMigrations(db) else {
@@ -37,6 +33,28 @@ public final class StoreReader: Sendable {
     }
   }
 
+  /// A connection that cannot write.
+  static func open(
+    _ directory: String, prepare: @escaping @Sendable (Database) throws -> Void
+  ) throws -> DatabaseQueue {
+    var configuration = Configuration()
+    configuration.readonly = true
+    configuration.busyMode = .timeout(5)
+    configuration.prepareDatabase(prepare)
+    return try DatabaseQueue(path: uri(directory), configuration: configuration)
+  }
+
+  /// The live file, to be read only.
+  static func uri(_ directory: String) -> String {
+    let path = directory + "/alibi.sqlite"
+    // Without a service nobody has left the -shm file that a reader without write rights needs; the store is
+    // then at rest and may be read as it lies.
+    let isAtRest = unsafe Glibc.access(path + "-wal", F_OK) != 0
+    let isWritable = unsafe Glibc.access(directory, W_OK) == 0
+    return "file:\(KeptSegment.escaped(path))?\(isAtRest && !isWritable ? "immutable=1" : "mode=ro")"
+  }
+
+  /// Reads the live file. It holds all that matters to any time after that of the newest segment.
   func read<R>(_ body: (Database) throws -> R) throws(StoreError) -> R {
     do { return try queue.read { try body($0) } } catch { throw StoreError(error, directory: directory) }
   }
@@ -173,7 +191,7 @@ extension StoreReader {
 
   /// Gaps that overlap a time, oldest first.
   public func gaps(_ time: Interval) throws(StoreError) -> [Gap] {
-    try read { db in try Self.gaps(time, db) }
+    try readWhole(since: time.from) { db in try Self.gaps(time, db) }
   }
 
   static func gaps(_ time: Interval, _ db: Database) throws -> [Gap] {
@@ -189,7 +207,7 @@ extension StoreReader {
 
   /// Incidents within a time, oldest first.
   public func incidents(_ time: Interval) throws(StoreError) -> [Incident] {
-    try read { db in
+    try readWhole(since: time.from) { db in
       try Row.fetchAll(
         db, sql: "SELECT * FROM incidents WHERE time BETWEEN ? AND ? ORDER BY id",
         arguments: [time.from.nanoseconds, time.to.nanoseconds]
@@ -199,7 +217,7 @@ extension StoreReader {
 
   /// Sessions, oldest first.
   public func sessions(_ filter: Filter = Filter()) throws(StoreError) -> [Session] {
-    try read { db in try Self.sessions(filter, db) }
+    try readWhole(since: filter.time?.from ?? .distantPast) { db in try Self.sessions(filter, db) }
   }
 
   static func sessions(_ filter: Filter, _ db: Database) throws -> [Session] {
@@ -217,7 +235,7 @@ extension StoreReader {
 
   /// The conversations of a session with the time from which each label held.
   public func conversations(of session: Int64) throws(StoreError) -> [ConversationLabel] {
-    try read { db in
+    try readWhole(since: beginning(of: session)) { db in
       try Row.fetchAll(
         db, sql: "SELECT * FROM conversations WHERE session = ? ORDER BY since, id", arguments: [session]
       ).map {
@@ -229,7 +247,7 @@ extension StoreReader {
 
   /// How many accesses a session has.
   public func accessCount(of session: Int64) throws(StoreError) -> Int {
-    try read { db in
+    try readWhole(since: beginning(of: session)) { db in
       try Int.fetchOne(
         db, sql: "SELECT count(*) FROM accesses WHERE session = ? AND operations & ? = 0",
         arguments: [session, Operations.deputies.union(.inherited).rawValue]) ?? 0
@@ -238,10 +256,12 @@ extension StoreReader {
 
   /// Accesses by sessions, oldest first. Not those by deputies: they are for the questions about their targets.
   public func accesses(_ filter: Filter) throws(StoreError) -> [AccessRow] {
-    try read { db in
-      var conditions = "a.operations & \(Operations.deputies.rawValue) = 0"
+    try readWhole(since: filter.time?.from ?? .distantPast) { db in
+      var conditions = "1"
       var arguments: StatementArguments = []
       filter.restrictSessions(&conditions, &arguments)
+      if conditions != "1" { conditions = "a.session IN (SELECT s.id FROM sessions s WHERE \(conditions))" }
+      conditions += " AND a.operations & \(Operations.deputies.rawValue) = 0"
       if let time = filter.time {
         conditions += " AND a.t0 <= ? AND a.t1 >= ?"
         arguments += [time.to.nanoseconds, time.from.nanoseconds]
@@ -249,7 +269,7 @@ extension StoreReader {
       let bearers = try filter.session.map { try Self.bearers(of: $0, db) } ?? []
       var found: [AccessRow] = []
       let cursor = try Row.fetchCursor(
-        db, sql: Self.accessQuery + " WHERE \(conditions) ORDER BY a.t0 DESC, a.id DESC", arguments: arguments)
+        db, sql: Reach(db).accessQuery + " WHERE \(conditions) ORDER BY a.t0 DESC, a.id DESC", arguments: arguments)
       while found.count < filter.limit ?? .max, let row = try cursor.next() {
         let entry = AccessRow(row: row)
         if let pattern = filter.path, !(entry.access.path.map(pattern.matches) ?? false) { continue }
@@ -269,6 +289,18 @@ extension StoreReader {
     }
   }
 
+  private static func has(_ table: String, _ id: Int64, _ db: Database) throws -> Bool {
+    try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM \(table) WHERE id = ?)", arguments: [id]) == true
+  }
+
+  /// When a session began; the distant past where the live file does not know it.
+  private func beginning(of session: Int64) throws(StoreError) -> Timestamp {
+    let started = try read { db in
+      try Int64.fetchOne(db, sql: "SELECT started FROM sessions WHERE id = ?", arguments: [session])
+    }
+    return started.map { Timestamp(nanoseconds: $0) } ?? .distantPast
+  }
+
   /// The keys of the sessions that ever bore a conversation id.
   static func bearers(of conversation: String, _ db: Database) throws -> Set<String> {
     try String.fetchSet(
@@ -279,14 +311,16 @@ extension StoreReader {
 
   /// One access by its number.
   public func access(_ id: Int64) throws(StoreError) -> AccessRow? {
-    try read { db in
-      try Row.fetchOne(db, sql: Self.accessQuery + " WHERE a.id = ?", arguments: [id]).map(AccessRow.init(row:))
+    let isHere = try read { db in try Self.has("accesses", id, db) }
+    return try readWhole(since: isHere ? .distantFuture : .distantPast) { db in
+      try Row.fetchOne(db, sql: Reach(db).accessQuery + " WHERE a.id = ?", arguments: [id]).map(AccessRow.init(row:))
     }
   }
 
   /// The processes from the one of `process` up to its session's root.
   public func ancestry(process: Int64) throws(StoreError) -> [ProcessRecord] {
-    try read { db in
+    let isHere = try read { db in try Self.has("processes", process, db) }
+    return try readWhole(since: isHere ? .distantFuture : .distantPast) { db in
       var chain: [ProcessRecord] = []
       var next: Int64? = process
       while let id = next, chain.count < 1000,
@@ -306,17 +340,6 @@ extension StoreReader {
       return chain
     }
   }
-
-  static let accessQuery = """
-    SELECT a.*, q.released, s.ended AS session_ended, f.path, f.name, f.file_system, f.inode, f.generation, f.subvolume, \
-    f.erased AS file_erased, s.erased AS session_erased, s.key AS session_key, s.agent, \
-    s.uid, s.login_uid, s.user_name, s.terminal, s.working_directory, s.project, p.executable, p.pid, p.class, \
-    p.started AS process_started, k.arguments, k.masked, k.directory, \
-    (SELECT c.conversation FROM conversations c WHERE c.session = a.session AND c.since <= a.t1 \
-    ORDER BY c.since DESC, c.id DESC LIMIT 1) AS conversation, \
-    (SELECT c.conversation FROM conversations c WHERE c.session = a.session ORDER BY c.since, c.id LIMIT 1) AS first \
-    FROM accesses a JOIN files f ON f.id = a.file \(holders) LEFT JOIN commands k ON k.process = a.process
-    """
 }
 
 extension Filter {

@@ -23,6 +23,8 @@ public struct KeptEpoch: Sendable {
   public var gaps: [[UInt8]]
   /// The index of the PRUNE record that tells of its end; nil while it is kept.
   public var pruned: UInt64?
+  /// The number of the segment that has its values; nil while the live file has.
+  public var segment: Int64?
 
   /// An epoch of these parts.
   public init(
@@ -89,5 +91,6 @@ extension KeptEpoch {
       salt: (row["salt"] as Blob?)?.bytes, hiding: (row["hiding"] as Blob?)?.bytes,
       index: (row["keys"] as Blob?)?.bytes, sessions: sessions, gaps: gaps)
     pruned = (row["pruned"] as Int64?).map { UInt64(bitPattern: $0) }
+    segment = row["segment"]
   }
 }

@@ -62,16 +62,43 @@ extension StoreWriter {
   /// - Throws: `ErasureRefusal`, `StoreError`, and what `scribe` throws.
   public func erase(_ subject: ErasureSubject, scribe: (ErasureDraft) throws -> LogLine) throws -> ErasureDraft {
     do {
-      return try queue.write { db in
-        // What is remembered of names must not come back under an erased number.
-        defer { files.withLock { $0.removeAll() } }
-        var erasure = try Erasure(subject, db)
-        return try erasure.run(scribe, db)
+      while true {
+        // What a segment would have told must not be missed: whose files they are, and who else accessed them. To look at
+        // every byte of it takes a while, so nobody waits for that.
+        let segments = try segments()
+        for segment in segments {
+          if let fault = segment.fault(in: directory, isThorough: true) { throw StoreError.incomplete(fault) }
+        }
+        if let draft = try erase(subject, seeing: segments, scribe) { return draft }
       }
     } catch let error as ErasureRefusal {
       throw error
     } catch {
       throw StoreError(error, directory: queue.path)
+    }
+  }
+
+  /// Nil where the segments are others by now.
+  private func erase(
+    _ subject: ErasureSubject, seeing segments: [KeptSegment], _ scribe: (ErasureDraft) throws -> LogLine
+  ) throws -> ErasureDraft? {
+    try queue.writeWithoutTransaction { db in
+      guard try KeptSegment.needed(since: .distantPast, db) == segments.reversed() else { return nil }
+      // What is remembered of names must not come back under an erased number.
+      defer { files.withLock { $0.removeAll() } }
+      defer {
+        try? Reach.dropViews(db)
+        for segment in segments { try? db.execute(sql: "DETACH DATABASE \(Reach.schema(segment.id))") }
+      }
+      for segment in segments { try segment.attach(in: directory, db) }
+      if !segments.isEmpty { try Reach.makeViews(db) }
+      var draft: ErasureDraft?
+      try db.inTransaction(.immediate) {
+        var erasure = try Erasure(subject, db)
+        draft = try erasure.run(scribe, db)
+        return .commit
+      }
+      return draft
     }
   }
 
@@ -200,8 +227,8 @@ struct Erasure {
     // Before it is gone: which epochs have it in their indexes.
     try findTimes(db)
     try hollowSessions(db)
-    try hollowFiles(db)
-    try hollowNames(db)
+    try hollow(.file, files, db)
+    try hollow(.name, names, db)
     try hollowTexts(db)
     let sealed = try sealedEntries(db)
     let epochs = try affectedEpochs(db)
@@ -211,11 +238,7 @@ struct Erasure {
       first: UInt64(epochs.min() ?? next), last: UInt64(epochs.max() ?? next),
       root: LogCheck.root(of: sealed.map { .leaf($0.entry.encoded) }))
     let index = try StoreWriter.append([try scribe(draft)], db)
-    let update = try db.cachedStatement(
-      sql: "UPDATE entries SET opening = NULL, erased = ? WHERE kind = ? AND id = ?")
-    for each in sealed {
-      try update.execute(arguments: [Int64(index), each.kind.rawValue, Int64(bitPattern: each.entry.id)])
-    }
+    try forget(sealed.map(\.entry), Int64(index), db)
     // With its salt and its keys whoever has the store could try guesses at what was erased.
     try db.execute(
       sql: """
@@ -234,7 +257,7 @@ struct Erasure {
       """
     let rows = try Row.fetchCursor(
       db,
-      sql: StoreReader.accessQuery + """
+      sql: try Reach(db).accessQuery + """
          WHERE a.file \(Self.listed) OR a.session IN (\(Self.tree)) OR a.id IN (\(identities))
         """, arguments: [Self.list(files), Self.list(sessions), Self.list(names)])
     while let raw = try rows.next() {
@@ -292,90 +315,47 @@ struct Erasure {
     return found.sorted { ($0.entry.id, $0.entry.kind) < ($1.entry.id, $1.entry.kind) }
   }
 
-  /// Agent, times and the session around it stay: they say whose accesses count for what, and name nobody.
-  private mutating func hollowSessions(_ db: Database) throws {
-    for id in sessions {
-      try db.cachedStatement(
-        sql: """
-          UPDATE sessions SET key = 'erased-' || id, root_pid = 0, root_started = 0, boot_id = '', host = '', \
-          executable = x'', executable_identity = NULL, executable_digest = NULL, version = NULL, uid = NULL, \
-          login_uid = NULL, user_name = NULL, terminal = NULL, working_directory = NULL, project = NULL, erased = 1 \
-          WHERE id = ?
-          """
-      ).execute(arguments: [id])
-      places.insert(Place(kind: .person, id: id))
-      places.insert(Place(kind: .session, id: id))
-      let digest = "SELECT id FROM changes WHERE what = \(Schema.Change.sessionDigest.rawValue) AND row = ?"
-      try take(.change, digest, id, "DELETE FROM changes WHERE id = ?", db)
-      try take(
-        .conversation, "SELECT id FROM conversations WHERE session = ?", id, "DELETE FROM conversations WHERE id = ?",
-        db)
-      try take(
-        .command, "SELECT c.id FROM commands c JOIN processes p ON p.id = c.process WHERE p.session = ?", id,
-        "DELETE FROM commands WHERE id = ?", db)
-      try take(
-        .process, "SELECT id FROM processes WHERE session = ?", id,
-        "UPDATE processes SET pid = 0, pid_started = 0, executable = x'', class = '' WHERE id = ?", db)
-    }
-  }
-
-  private mutating func take(
-    _ kind: EntryKind, _ query: String, _ session: Int64, _ action: String, _ db: Database
-  ) throws {
-    for id in try Int64.fetchAll(db.cachedStatement(sql: query), arguments: [session]) {
-      try db.cachedStatement(sql: action).execute(arguments: [id])
+  private mutating func hollow(_ kind: EntryKind, _ ids: some Sequence<Int64>, _ db: Database) throws {
+    guard let sql = kind.hollowing(in: "main") else { return }
+    for id in ids {
+      try db.cachedStatement(sql: sql).execute(arguments: [id])
       places.insert(Place(kind: kind, id: id))
     }
   }
 
-  /// The number stands in for the identity: no two rows are alike.
-  private mutating func hollowFiles(_ db: Database) throws {
-    let update = try db.cachedStatement(
-      sql: """
-        UPDATE files SET path = x'', name = x'', file_system = 0, inode = id, generation = 0, subvolume = 0, erased = 1 \
-        WHERE id = ?
-        """)
-    for id in files {
-      try update.execute(arguments: [id])
-      places.insert(Place(kind: .file, id: id))
-    }
-  }
-
-  /// Which file it was of stays: whoever accessed that file may have accessed it by the name that is gone.
-  private mutating func hollowNames(_ db: Database) throws {
-    let update = try db.cachedStatement(
-      sql: """
-        UPDATE names SET from_path = iif(from_path IS NULL, NULL, x''), to_path = iif(to_path IS NULL, NULL, x'') \
-        WHERE id = ?
-        """)
-    for id in names {
-      try update.execute(arguments: [id])
-      places.insert(Place(kind: .name, id: id))
+  private mutating func hollowSessions(_ db: Database) throws {
+    for id in sessions {
+      try hollow(.session, [id], db)
+      places.insert(Place(kind: .person, id: id))
+      let parts: [(kind: EntryKind, query: String)] = [
+        (
+          .change,
+          "SELECT id FROM changes WHERE what = \(Schema.Change.sessionDigest.rawValue) AND row = ?"
+        ), (.conversation, "SELECT id FROM conversations WHERE session = ?"),
+        (.command, "SELECT c.id FROM commands c JOIN processes p ON p.id = c.process WHERE p.session = ?"),
+        (.process, "SELECT id FROM processes WHERE session = ?"),
+      ]
+      for part in parts {
+        try hollow(
+          part.kind, Int64.fetchAll(db.cachedStatement(sql: part.query), arguments: [id]), db)
+      }
     }
   }
 
   private mutating func hollowTexts(_ db: Database) throws {
     // Other reasons are in the log as they are, and name nobody.
-    let gaps = "SELECT id, reason FROM gaps WHERE reason LIKE 'session %'"
-    for row in try Row.fetchAll(db, sql: gaps) where tells(row["reason"] as String) {
-      let id = row["id"] as Int64
-      try db.execute(sql: "UPDATE gaps SET reason = 'a session joined late' WHERE id = ?", arguments: [id])
-      places.insert(Place(kind: .gap, id: id))
+    let queries: [(kind: EntryKind, sql: String)] = [
+      (.gap, "SELECT id, reason FROM gaps WHERE reason LIKE 'session %'"),
+      (.incident, "SELECT id, detail FROM incidents"), (.privilege, "SELECT id, reason FROM privileges"),
+    ]
+    for query in queries {
+      let rows = try Row.fetchAll(db, sql: query.sql).filter { tells($0[1] as String) }
+      try hollow(query.kind, rows.map { $0[0] as Int64 }, db)
     }
-    for row in try Row.fetchAll(db, sql: "SELECT id, arguments, directory FROM commands")
-    where tells((row["arguments"] as Blob).bytes) || tells((row["directory"] as Blob?)?.bytes ?? []) {
-      try db.execute(
-        sql: "UPDATE commands SET arguments = x'', directory = NULL WHERE id = ?", arguments: [row["id"] as Int64])
-      places.insert(Place(kind: .command, id: row["id"]))
+    let commands = try Row.fetchAll(db, sql: "SELECT id, arguments, directory FROM commands").filter {
+      tells(($0[1] as Blob).bytes) || tells(($0[2] as Blob?)?.bytes ?? [])
     }
-    for row in try Row.fetchAll(db, sql: "SELECT id, detail FROM incidents") where tells(row["detail"] as String) {
-      try db.execute(sql: "UPDATE incidents SET detail = 'erased' WHERE id = ?", arguments: [row["id"] as Int64])
-      places.insert(Place(kind: .incident, id: row["id"]))
-    }
-    for row in try Row.fetchAll(db, sql: "SELECT id, reason FROM privileges") where tells(row["reason"] as String) {
-      try db.execute(sql: "UPDATE privileges SET reason = 'erased' WHERE id = ?", arguments: [row["id"] as Int64])
-      places.insert(Place(kind: .privilege, id: row["id"]))
-    }
+    try hollow(.command, commands.map { $0[0] as Int64 }, db)
   }
 
   private func tells(_ text: String) -> Bool { tells(Array(text.utf8)) }

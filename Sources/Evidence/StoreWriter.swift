@@ -7,6 +7,8 @@ public final class StoreWriter: Sendable {
   let queue: DatabaseQueue
   /// The number of the run.
   public let run: Int64
+  /// The directory of the store.
+  public var directory: String { String(queue.path.dropLast("/alibi.sqlite".count)) }
   /// Numbers of files that this writer has committed.
   let files = Mutex<[FileKey: Int64]>([:])
 

@@ -127,15 +127,7 @@ struct TargetSearch {
   /// Only a file that was accessed in that time matters, so the search begins with these.
   private mutating func followFiles(_ db: Database) throws {
     var bearings: [FileIdentity: [RawPath: Bearing]] = [:]
-    let accessed = try StoreReader.touching(question.time, db).files
-    let rows = try Row.fetchAll(
-      db,
-      sql: """
-        SELECT n.* FROM (SELECT DISTINCT file_system, inode, subvolume FROM files WHERE id IN (\(accessed.sql))) x \
-        CROSS JOIN names n ON n.file_system = x.file_system AND n.inode = x.inode AND n.subvolume = x.subvolume \
-        WHERE n.kind <> 1 ORDER BY n.id
-        """, arguments: accessed.arguments)
-    for row in rows {
+    for row in try namesOfAccessed(db) {
       let change = NameRow(row: row).change
       if let from = change.from {
         if from.isAbsolute {
@@ -170,6 +162,40 @@ struct TargetSearch {
       files.insert(bearer.file)
     }
     try askIfKnown(db)
+  }
+
+  /// What is told of the names of files that were accessed in that time.
+  private func namesOfAccessed(_ db: Database) throws -> [Row] {
+    let accessed = try StoreReader.touching(question.time, db).files
+    guard try !Reach(db).segments.isEmpty else {
+      return try Row.fetchAll(
+        db,
+        sql: """
+          SELECT n.* FROM (SELECT DISTINCT file_system, inode, subvolume FROM files WHERE id IN (\(accessed.sql))) x \
+          CROSS JOIN names n ON n.file_system = x.file_system AND n.inode = x.inode AND n.subvolume = x.subvolume \
+          WHERE n.kind <> 1 ORDER BY n.id
+          """, arguments: accessed.arguments)
+    }
+    // Over several files DISTINCT would be over all of them, and the join without an index.
+    let files = try Row.fetchCursor(
+      db, sql: "SELECT file_system, inode, subvolume FROM files WHERE id IN (\(accessed.sql))",
+      arguments: accessed.arguments)
+    var keys: Set<InodeKey> = []
+    while let row = try files.next() {
+      keys.insert(
+        InodeKey(
+          FileIdentity(
+            fileSystem: row.unsigned("file_system"), inode: row.unsigned("inode"), generation: 0,
+            subvolume: row.unsigned("subvolume"))))
+    }
+    let names = try db.cachedStatement(
+      sql: "SELECT * FROM names WHERE file_system = ? AND inode = ? AND subvolume = ? AND kind <> 1")
+    let rows = try keys.flatMap { key in
+      try Row.fetchAll(
+        names,
+        arguments: [Int64(bitPattern: key.fileSystem), Int64(bitPattern: key.inode), Int64(bitPattern: key.subvolume)])
+    }
+    return rows.sorted { ($0["id"] as Int64) < ($1["id"] as Int64) }
   }
 
   private mutating func collect(_ sight: Sight, _ bearings: [FileIdentity: [RawPath: Bearing]]) {

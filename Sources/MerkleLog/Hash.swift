@@ -161,3 +161,22 @@ extension [UInt8] {
 
 /// The version that every hashed structure of ours begins with: `alibi.v1`, a name, a NUL.
 public func domain(_ name: String) -> [UInt8] { Array("alibi.v1/\(name)\0".utf8) }
+
+/// SHA-256 over what comes in parts.
+public struct RunningHash: Sendable {
+  private var state = SHA256()
+
+  /// Of nothing yet.
+  public init() {}
+
+  /// Adds bytes behind the others.
+  public mutating func update(_ bytes: RawSpan) {
+    unsafe bytes.withUnsafeBytes { unsafe state.update(bufferPointer: $0) }
+  }
+
+  /// The hash of all of them.
+  public var value: Hash {
+    guard let hash = Hash(Array(state.finalize())) else { preconditionFailure("SHA-256 has 32 bytes") }
+    return hash
+  }
+}

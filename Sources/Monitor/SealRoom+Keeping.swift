@@ -9,7 +9,7 @@ internal import Synchronization
 // Retention and erasure: on threads of their own, through the recorder's writer, so that nothing it remembers comes back
 // under a number that was erased.
 extension SealRoom {
-  /// Lets go what is older than it may be; `done` gets what that was, on another thread.
+  /// Lets go what is older than it may be, and puts what was recorded in periods that are over into files; `done` gets what that was, on another thread.
   func prune(_ done: @escaping @Sendable (Keeper.Pruned?) -> Void) {
     let start = inner.withLock { inner in
       inner.pruning.append(done)
@@ -30,6 +30,11 @@ extension SealRoom {
       if pruned.epochs > 0 {
         logger.notice("epochs were deleted whose time was over", metadata: ["epochs": "\(pruned.epochs)"])
         try sign()
+      }
+      let segments = try Keeper.makeSegments(writer)
+      if segments > 0 {
+        logger.notice("what was recorded in periods that are over is in files now", metadata: ["files": "\(segments)"])
+        if let keys { try sign(keys) }
       }
       endPruning(pruned)
     } catch {

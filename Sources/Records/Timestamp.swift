@@ -51,6 +51,18 @@ extension Timestamp: CustomStringConvertible {
     return tooEarly ? description : Timestamp(nanoseconds: whole).description
   }
 
+  /// The month in UTC, counted from January of the year 0.
+  public var month: Int64 {
+    let (year, month, _) = Self.civil(fromDays: Self.floorDivide(nanoseconds, 86_400_000_000_000))
+    return year * 12 + month - 1
+  }
+
+  /// The beginning of a month that is counted like that.
+  public init(month: Int64) {
+    let year = Self.floorDivide(month, 12)
+    self.init(seconds: Self.days(year: year, month: month - year * 12 + 1, day: 1) * 86_400)
+  }
+
   static func pad(_ value: Int64, _ width: Int) -> String {
     let digits = String(value)
     return String(repeating: "0", count: max(0, width - digits.count)) + digits

@@ -28,8 +28,13 @@ public struct FullVerification: Sendable {
   /// How many rows came after the last seal.
   public private(set) var unsealed = 0
 
+  /// How many segments.
+  public private(set) var segments = 0
+
   private var texts: [LogRecord] = []
-  private var goings = Goings()
+  var goings = Goings()
+  /// Where the oldest epochs end that cannot be looked into, because a segment is not what was sealed.
+  private var unread = Timestamp.distantPast
 
   /// Goes over a store.
   ///
@@ -42,13 +47,13 @@ public struct FullVerification: Sendable {
     let kept = try store.records()
     flaws = audit.flaws
     records = kept.count
-    erased = audit.erased.values.reduce(0) { $0 + $1.count }
     unsealed = audit.unsealed
     try readLog(kept, audit, pinned, heads, store)
     goings = Goings(texts)
-    flaws += goings.flaws + goings.faults(of: audit.erased)
+    flaws += goings.flaws
     pruned = goings.pruned.count
     check(audit.seals)
+    flaws += goings.faults(of: try checkSegments(store, audit.erased))
     try checkEpochs(store)
   }
 
@@ -129,8 +134,10 @@ public struct FullVerification: Sendable {
     var reached: UInt64?
     for (place, seal) in zip(told, made) {
       let name = "seal \(seal.sequence)"
-      entries += seal.entries
-      events += seal.events
+      if !seal.isPruned {
+        entries += seal.entries
+        events += seal.events
+      }
       func number(_ key: String) -> UInt64? { place.element.number(key) }
       guard number("seq") == seal.sequence, UInt64(place.offset) == seal.record else {
         flaws.append(Flaw(name, "stands elsewhere in the log"))
@@ -141,20 +148,68 @@ public struct FullVerification: Sendable {
       }
       if let reached, number("from") != reached { flaws.append(Flaw(name, "does not begin where the last one ended")) }
       reached = number("to")
-      guard !seal.isPruned, !seal.isGoing else {
-        flaws += goings.faults(ofPruned: seal, place.element).map { Flaw(name, $0) }
+      flaws += faults(of: seal, place.element).map { Flaw(name, $0) }
+    }
+  }
+
+  /// What of a seal's values is not what its record says.
+  private func faults(of seal: SealAudit, _ record: LogRecord) -> [String] {
+    guard !seal.isPruned, !seal.isGoing else { return goings.faults(ofPruned: seal, record) }
+    var faults: [String] = []
+    if let told = record.number("entries"), told != seal.entries {
+      faults.append("\(told) entries were sealed, \(seal.entries) are there")
+    }
+    if let told = record.number("events"), told != seal.events {
+      faults.append("\(told) events were sealed, \(seal.events) are there")
+    }
+    if record.hash("root") != seal.root { faults.append("its entries and events are not those that were sealed") }
+    return faults
+  }
+
+  // MARK: - Segments
+
+  /// Looks into every segment that must be there; what is erased in the live store and in them.
+  private mutating func checkSegments(
+    _ store: StoreReader, _ erased: [UInt64: [EntryCommitment]]
+  ) throws -> [UInt64: [EntryCommitment]] {
+    var erased = erased
+    let kept = try store.segments()
+    let told = goings.segments.filter { segment in segment.value.epochs.contains { goings.pruned[$0] == nil } }
+    segments = kept.count
+    for period in told.keys.sorted() where !kept.contains(where: { $0.period == period }) {
+      flaws.append(Flaw("segment \(period)", "is not in the store"))
+    }
+    let seals = texts.filter { $0.kind == .seal }
+    for segment in kept {
+      let name = "segment \(segment.period)"
+      guard let record = told[segment.period], record.epochs == segment.epochs, record.size == segment.size,
+        record.hash == segment.hash, record.record == segment.record
+      else {
+        flaws.append(Flaw(name, "is not what the log says"))
+        unread = max(unread, segment.end)
         continue
       }
-      if number("entries") != seal.entries {
-        flaws.append(Flaw(name, "\(number("entries") ?? 0) entries were sealed, \(seal.entries) are there"))
+      if let fault = segment.fault(in: store.directory, isThorough: true) {
+        let (first, last) = (segment.epochs.lowerBound, segment.epochs.upperBound)
+        flaws.append(Flaw(name, "\(fault): nothing is said of epochs \(first) to \(last), nor of those before"))
+        unread = max(unread, segment.end)
+        continue
       }
-      if number("events") != seal.events {
-        flaws.append(Flaw(name, "\(number("events") ?? 0) events were sealed, \(seal.events) are there"))
-      }
-      if place.element.hash("root") != seal.root {
-        flaws.append(Flaw(name, "its entries and events are not those that were sealed"))
+      let audit = try store.audit(segment)
+      flaws += audit.flaws.map { Flaw("\(name), \($0.place)", $0.what) }
+      for (record, entries) in audit.erased { erased[record, default: []] += entries }
+      let own = audit.seals.filter { segment.seals.contains($0.sequence) }
+      if own.count != segment.seals.count { flaws.append(Flaw(name, "does not have all of its seals")) }
+      for seal in audit.seals where seal.sequence <= seals.count {
+        if segment.seals.contains(seal.sequence) {
+          entries += seal.entries
+          events += seal.events
+        }
+        flaws += faults(of: seal, seals[Int(seal.sequence) - 1]).map { Flaw("\(name), seal \(seal.sequence)", $0) }
       }
     }
+    self.erased = Set(erased.values.joined()).count
+    return erased
   }
 
   // MARK: - Epochs
@@ -172,10 +227,15 @@ public struct FullVerification: Sendable {
         flaws.append(Flaw(name, "does not begin where the last one ended"))
       }
       last = record
-      guard let epoch = try store.keptEpoch(record.number), epoch.record == UInt64(place.offset) else {
+      guard let there = kept.first(where: { $0.number == record.number }), there.record == UInt64(place.offset) else {
         flaws.append(Flaw(name, "is not in the store"))
         continue
       }
+      if there.pruned == nil, (there.segment != nil) != goings.moved.contains(record.number) {
+        flaws.append(Flaw(name, "the store and the log differ on whether a segment has its values"))
+      }
+      if there.pruned == nil, there.time.from < unread { continue }
+      guard let epoch = try store.keptEpoch(record.number) else { continue }
       if epoch.pruned != goings.pruned[record.number] {
         flaws.append(Flaw(name, "the store and the log differ on whether its time is over"))
       }

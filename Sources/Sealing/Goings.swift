@@ -2,8 +2,21 @@ internal import Certificates
 internal import Evidence
 internal import MerkleLog
 
-/// What the log says has gone: epochs whose time was over, and values that were erased.
+/// What the log says has gone from the store: epochs whose time was over, values that were erased, and those that a
+/// segment has now.
 struct Goings {
+  /// What the newest SEGMENT record says of a period.
+  struct Segment {
+    var epochs: ClosedRange<UInt64>
+    var size: UInt64
+    var hash: Hash
+    var record: UInt64
+  }
+
+  /// The segments, by period.
+  private(set) var segments: [String: Segment] = [:]
+  /// The epochs whose values segments have, or had.
+  private(set) var moved: Set<UInt64> = []
   /// The epochs that were pruned, each with the index of the PRUNE record.
   private(set) var pruned: [UInt64: UInt64] = [:]
   /// What of these records cannot be.
@@ -15,7 +28,7 @@ struct Goings {
     var root: Hash?
   }
 
-  /// The seals of pruned epochs.
+  /// The seals of pruned epochs, and of those in segments.
   private var seals: Set<UInt64> = []
   private var erasures: [UInt64: Erasure] = [:]
 
@@ -29,6 +42,7 @@ struct Goings {
       case .epoch: if let epoch = EpochRecord(record) { epochs[epoch.number] = epoch }
       case .config: retention = record.number("retention") ?? 0
       case .prune: read(prune: record, at: UInt64(place), epochs, retention)
+      case .segment: read(segment: record, at: UInt64(place), epochs)
       case .erasure:
         let first = record.number("first") ?? 0
         erasures[UInt64(place)] = Erasure(
@@ -62,6 +76,31 @@ struct Goings {
     }
   }
 
+  /// A period's first record moves epochs; later ones are of the same file, from which something was erased.
+  private mutating func read(segment record: LogRecord, at index: UInt64, _ epochs: [UInt64: EpochRecord]) {
+    let name = "log record \(index)"
+    guard case .word(let period)? = record.value("period"), let first = record.number("first"),
+      let last = record.number("last"), let size = record.number("size"), let hash = record.hash("hash"),
+      first <= last, last - first < UInt64(epochs.count)
+    else {
+      flaws.append(Flaw(name, "is of epochs that there never were"))
+      return
+    }
+    let told = segments[period]
+    segments[period] = Segment(epochs: first...last, size: size, hash: hash, record: index)
+    if let told {
+      if told.epochs != first...last { flaws.append(Flaw(name, "is of other epochs than segment \(period)")) }
+      return
+    }
+    for number in first...last {
+      guard let epoch = epochs[number], pruned[number] == nil, moved.insert(number).inserted else {
+        flaws.append(Flaw(name, "is of epoch \(number), whose values are not in the store"))
+        return
+      }
+      seals.formUnion(epoch.firstSeal...max(epoch.firstSeal, epoch.lastSeal))
+    }
+  }
+
   /// Whether a record tells that the epoch's secrets went with something erased.
   func isErased(_ epoch: UInt64) -> Bool { erasures.values.contains { $0.epochs.contains(epoch) } }
 
@@ -69,7 +108,8 @@ struct Goings {
   func faults(of erased: [UInt64: [EntryCommitment]]) -> [Flaw] {
     var found: [Flaw] = []
     for (index, erasure) in erasures.sorted(by: { $0.key < $1.key }) {
-      let entries = erased[index] ?? []
+      // In the live store and in a segment it is the same.
+      let entries = Set(erased[index] ?? []).sorted { ($0.id, $0.kind) < ($1.id, $1.kind) }
       if UInt64(entries.count) != erasure.count || LogCheck.root(of: entries.map { .leaf($0.encoded) }) != erasure.root
       {
         found.append(Flaw("log record \(index)", "erased \(erasure.count) values, and others are erased"))
@@ -83,7 +123,9 @@ struct Goings {
 
   /// What of a seal without values is not as it must be: its epoch's time is over, and what stayed was in it.
   func faults(ofPruned seal: SealAudit, _ record: LogRecord) -> [String] {
-    guard seals.contains(seal.sequence) else { return ["its values were deleted, and no PRUNE record tells of it"] }
+    guard seals.contains(seal.sequence) else {
+      return ["its values were deleted, and no PRUNE or SEGMENT record tells of it"]
+    }
     if seal.isGoing { return seal.root == record.hash("root") ? [] : ["its leaves are not those that were sealed"] }
     guard let entries = record.number("entries"), let events = record.number("events"),
       let root = record.hash("root")

@@ -59,13 +59,26 @@ public enum Keeper {
       try writer.prune(epochs, try Sealer.line(LogRecord(.prune, values)))
       pruned.epochs = epochs.count
     }
-    var cursor: StoreWriter.PruneCursor?
-    while try writer.pruneNext(&cursor) {
-      if cursor == nil { pruned.seals += 1 }
-      pause()
-    }
+    // Before anything else: a file whose time is over goes as a whole.
+    try removeStrays(writer)
+    pruned.seals = try letGo(writer)
     guard pruned.epochs + pruned.seals > 0 else { return pruned }
-    // What stayed for the sake of something that has gone since goes, too; each round lets go what the one before freed.
+    pruned.rest = try sweep(writer)
+    _ = try writer.emptyLog()
+    return pruned
+  }
+
+  /// Deletes the values of what is pruned or in segments; how many seals that were.
+  static func letGo(_ writer: StoreWriter, most: Int = 400) throws -> Int {
+    var cursor: StoreWriter.PruneCursor?
+    var seals = 0
+    while try writer.pruneNext(&cursor, &seals, most: most) { pause() }
+    return seals
+  }
+
+  /// What stayed for the sake of something that has gone since goes, too; each round lets go what the one before freed.
+  static func sweep(_ writer: StoreWriter) throws -> Int {
+    var rest = 0
     for _ in 0..<8 {
       var deleted = 0
       var place: (kind: Int64, id: Int64)? = (-1, 0)
@@ -73,11 +86,10 @@ public enum Keeper {
         place = try writer.sweep(from: from, &deleted)
         pause()
       }
-      pruned.rest += deleted
+      rest += deleted
       if deleted == 0 { break }
     }
-    _ = try writer.emptyLog()
-    return pruned
+    return rest
   }
 
   /// So that the recorder, which waits for the same file, comes in between.
@@ -102,6 +114,7 @@ public enum Keeper {
             .hash(draft.root),
           ]))
     }
+    try follow(writer)
     for _ in 0..<50 {
       if try writer.emptyLog() { return Erased(draft: draft, isLogEmpty: true) }
       sleepThread(nanoseconds: 100_000_000)

@@ -37,6 +37,29 @@ public enum LogFiles {
     return made
   }
 
+  /// Copies the segments of a store into the directory of a copy of it, as they are; how many there are.
+  ///
+  /// - Parameter state: where the store is that the copy is of.
+  public static func copySegments(of copy: StoreReader, from state: String) throws -> Int {
+    let segments = try copy.segments()
+    let (source, target) = (KeptSegment.directory(state), KeptSegment.directory(copy.directory))
+    if !segments.isEmpty { try OwnFiles.makeDirectory(target, mode: 0o750) }
+    for segment in segments {
+      let from = try OwnedDescriptor.open("\(source)/\(segment.file)", .readOnly)
+      let to = try OwnedDescriptor.open("\(target)/\(segment.file)", [.writeOnly, .create, .truncate])
+      _ = fchmod(to.raw, 0o444)
+      var part = try from.readAll(limit: 1 << 20)
+      while !part.isEmpty {
+        try to.write(part)
+        part = try from.readAll(limit: 1 << 20)
+      }
+      guard fsync(to.raw) == 0 else { throw Errno(rawValue: errno) }
+      // What was erased meanwhile is in the store, and not in the copy.
+      if let fault = segment.fault(in: copy.directory, isThorough: true) { throw StoreError.incomplete(fault) }
+    }
+    return segments.count
+  }
+
   /// What is wrong with the log's files beneath a directory.
   ///
   /// - Parameters:

@@ -53,6 +53,7 @@ struct Alibi: ParsableCommand {
     case .missing: ("start the service first, or name its directory with --state", 66)
     case .forbidden: ("run it with sudo, or join the group alibi", 77)
     case .damaged: ("keep a copy of the directory for whoever examines it; restore the store from a backup", 65)
+    case .incomplete: ("restore it from a backup; without --from before its end nothing of it is asked for", 65)
     case .newer: ("use the alibi of the service's version", 65)
     case .io: ("look at the disk and the directory's permissions", 74)
     }

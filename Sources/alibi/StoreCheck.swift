@@ -17,6 +17,7 @@ struct StoreCheck {
     var entries: UInt64
     var events: UInt64
     var epochs: Int
+    var segments: Int
     var anchors: Int
     var erased: Int
     var pruned: Int
@@ -66,13 +67,14 @@ struct StoreCheck {
       try Output.json(
         Answer(
           result: result, records: found.records, seals: found.seals, entries: found.entries, events: found.events,
-          epochs: found.epochs, anchors: found.anchors, erased: found.erased, pruned: found.pruned,
-          unsealed: found.unsealed,
+          epochs: found.epochs, segments: found.segments, anchors: found.anchors, erased: found.erased,
+          pruned: found.pruned, unsealed: found.unsealed,
           flaws: flaws.map { Answer.Flaw(place: $0.place, what: $0.what) }, notes: notes))
     } else {
       var lines = [
         result, "", "  log      \(found.records) records", "  seals    \(found.seals)", "  entries  \(found.entries)",
         "  events   \(found.events)", "  epochs   \(found.epochs)",
+        "  segments \(found.segments)",
         "  anchors  \(found.anchors)",
       ]
       lines += list(flaws)
@@ -101,8 +103,9 @@ struct StoreCheck {
     if json {
       try Output.json(
         Answer(
-          result: result, records: records, seals: 0, entries: 0, events: 0, epochs: 0, anchors: 0, erased: 0,
-          pruned: 0, unsealed: 0, flaws: flaws.map { Answer.Flaw(place: $0.place, what: $0.what) }, notes: notes))
+          result: result, records: records, seals: 0, entries: 0, events: 0, epochs: 0, segments: 0, anchors: 0,
+          erased: 0, pruned: 0, unsealed: 0,
+          flaws: flaws.map { Answer.Flaw(place: $0.place, what: $0.what) }, notes: notes))
     } else {
       try Output.write(
         ([result, "", "  log      \(records) records"] + list(flaws) + ["", "note: \(notes[0])"])

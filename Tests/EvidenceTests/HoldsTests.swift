@@ -61,17 +61,17 @@ struct HoldsTests {
         let from = Int64.random(in: -10..<1300, using: &random)
         let time = Interval(from: at(from), to: at(from + Int64.random(in: 0..<300, using: &random)))
         let every = try Int64.fetchSet(
-          db, sql: "SELECT a.id FROM accesses a \(StoreReader.holders) WHERE \(StoreReader.touches)",
+          db, sql: "SELECT a.id FROM accesses a \(Reach.live.holders) WHERE \(Reach.live.touches)",
           arguments: StoreReader.touching(time))
         let found = try Int64.fetchSet(
-          db, sql: StoreReader.touched, arguments: StoreReader.arguments(ofTouchedIn: time))
+          db, sql: Reach.live.touched, arguments: StoreReader.arguments(ofTouchedIn: time))
         #expect(found == every, "\(time)")
         sizes.insert(every.count)
         let first = try Int64.fetchOne(
           db, sql: "SELECT min(t0) FROM accesses WHERE id IN (\(every.map(String.init).joined(separator: ",")))")
         #expect(
           try Int64.fetchOne(
-            db, sql: StoreReader.firstTouched, arguments: StoreReader.arguments(ofTouchedIn: time)) == first)
+            db, sql: Reach.live.firstTouched, arguments: StoreReader.arguments(ofTouchedIn: time)) == first)
         let files = try Int64.fetchSet(
           db, sql: "SELECT file FROM accesses WHERE id IN (\(every.map(String.init).joined(separator: ",")))")
         let (condition, accessed) = try StoreReader.touching(time, db)
@@ -79,7 +79,7 @@ struct HoldsTests {
         #expect(try Int64.fetchSet(db, sql: accessed.sql, arguments: accessed.arguments) == files)
         #expect(
           try Int64.fetchSet(
-            db, sql: "SELECT a.id FROM accesses a \(StoreReader.holders) WHERE \(condition.sql)",
+            db, sql: "SELECT a.id FROM accesses a \(Reach.live.holders) WHERE \(condition.sql)",
             arguments: condition.arguments) == every)
       }
       #expect(shapes.count == 2, "a time may be much of history, or little")
@@ -93,7 +93,7 @@ struct HoldsTests {
     try DatabaseQueue(path: shelf.directory + "/alibi.sqlite").read { db in
       let time = Interval(from: at(0), to: at(1))
       let plan = try Row.fetchAll(
-        db, sql: "EXPLAIN QUERY PLAN " + StoreReader.touched, arguments: StoreReader.arguments(ofTouchedIn: time)
+        db, sql: "EXPLAIN QUERY PLAN " + Reach.live.touched, arguments: StoreReader.arguments(ofTouchedIn: time)
       ).map { $0["detail"] as String }
       for index in ["time", "long", "mapped", "left_open", "inherited"] {
         #expect(plan.contains { $0.hasPrefix("SEARCH a USING") && $0.contains("INDEX accesses_\(index) ") }, "\(plan)")

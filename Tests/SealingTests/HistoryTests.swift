@@ -137,12 +137,16 @@ struct HistoryTests {
   }
 
   /// The history in a store, an epoch a day, with what is accessed in the end.
-  private func vault(_ seed: Int) throws -> (vault: Vault, history: History) {
+  ///
+  /// - Parameter periods: what becomes segments as time goes on; nil for nothing.
+  private func vault(
+    _ seed: Int, days: Int64 = 3, periods: Periods? = nil
+  ) throws -> (vault: Vault, history: History) {
     // Patterns too: what an index has of names that were erased since must still be found in it.
     let vault = try Vault(patterns: ["/**/x", "/m/**"])
     var history = History(seed: seed)
     try vault.commit(look(0, 5, canaries: 3), to: 5)
-    for number in 1...3 as ClosedRange<Int64> {
+    for number in 1...days {
       while history.time < number * day - 50_000 {
         history.findings.removeAll()
         let start = history.time
@@ -151,7 +155,8 @@ struct HistoryTests {
         try vault.writer.commit(
           history.findings, covered: Interval(from: at(0), to: at(history.time)), sealing: vault.sealer)
       }
-      if number < 3 { try vault.close() }
+      if number < days { try vault.close() }
+      if let periods { _ = try Keeper.makeSegments(vault.writer, periods: periods) }
     }
     try vault.sealer.sign(vault.writer, vault.keys)
     return (vault, history)
@@ -173,6 +178,8 @@ struct HistoryTests {
       question.fileSystems = [Vault.system]
       if random.below(3) == 0 { question.scope = .session("session-\(1 + random.below(4))") }
       if random.below(3) == 0 { question.kind = .write }
+      // Then nobody but the records can tell whether anything bore the name.
+      question.exists = index % 3 > 0
       question.bearers = history.names.map { .init(path: RawPath($0.key), file: file($0.value)) }
       return question
     }
@@ -211,6 +218,55 @@ struct HistoryTests {
     }
     let left = try vault.database().read { try Int.fetchOne($0, sql: "SELECT count(*) FROM remains") ?? 0 }
     #expect(left > 0)
+  }
+
+  /// Each epoch as soon as it is closed, and each day when it is over.
+  private static let everyPeriod: [Periods] = [
+    Periods { ("\($0.nanoseconds)", Timestamp(nanoseconds: $0.nanoseconds + 1)) }, .days,
+  ]
+
+  @Test(
+    "a history cut in segments answers every question like one in a single file, verdict for verdict and record for record",
+    arguments: 0..<8)
+  func segmented(seed: Int) throws {
+    let (single, history) = try vault(seed, days: 5)
+    let (several, _) = try vault(seed, days: 5, periods: Self.everyPeriod[seed % 2])
+    let one = try StoreReader(directory: single.directory)
+    let more = try StoreReader(directory: several.directory)
+    #expect(try more.segments().count >= 3)
+    let found = try flaws(several)
+    #expect(found.isEmpty, "\(found)")
+    var outcomes: Set<Evidence.Verdict.Outcome> = []
+    for question in questions(history).prefix(60) {
+      let (left, right) = (try one.prove(question), try more.prove(question))
+      outcomes.insert(left.outcome)
+      let words = "\(question.target.text) \(question.time) \(question.scope) \(question.kind)"
+      #expect(left.outcome == right.outcome, "\(words)")
+      #expect(left.accesses == right.accesses && left.possible == right.possible, "\(words)")
+      #expect(left.unattributed == right.unattributed && left.sessions == right.sessions, "\(words)")
+      #expect(left.gaps == right.gaps && left.hazards == right.hazards, "\(words)")
+      #expect(left.covered == right.covered && left.division == right.division, "\(words)")
+      #expect(left.names == right.names && left.targetIsKnown == right.targetIsKnown, "\(words)")
+      var filter = Filter()
+      filter.time = question.time
+      #expect(try one.accesses(filter) == more.accesses(filter), "\(words)")
+      #expect(try one.sessions(filter) == more.sessions(filter), "\(words)")
+      #expect(try one.gaps(question.time) == more.gaps(question.time))
+      let (near, far) = (try one.places(of: question), try more.places(of: question))
+      // Whose other names were gone before the time begins need not be looked for.
+      #expect(near.roots == far.roots && Set(far.suspects).isSubset(of: near.suspects), "\(words)")
+    }
+    #expect(outcomes.count > 1)
+    let all = try one.accesses(Filter())
+    #expect(try all == more.accesses(Filter()))
+    for row in all {
+      #expect(try more.access(row.id) == row)
+      let process = row.access.process ?? 10
+      #expect(try more.ancestry(process: process) == one.ancestry(process: process))
+    }
+    for session in try one.sessions() {
+      #expect(try more.accessCount(of: session.id) == one.accessCount(of: session.id))
+    }
   }
 
   @Test("an erasure makes no answer a no, and takes nothing from what it does not concern", arguments: 0..<10)

@@ -8,7 +8,8 @@ struct Retention: ParsableCommand {
     abstract: "Tells what is kept since when, and what goes next.",
     discussion: """
       The service deletes once a day what is older than retention-days in its file (396, that is 13 months): whole
-      epochs, their values and secrets. Records of the log stay, and one of them tells of it. A question that reaches
+      epochs, their values and secrets. Those of a quarter that is over are in one file, a segment, and go together when
+      the last of them is older than that. Records of the log stay, and one of them tells of it. A question that reaches
       back to a time that is over is NOT PROVEN.
 
       Exit status: 0; 64 usage, 65 evidence damaged, 66 no store, 69 service, 74 I/O, 77 permission.
@@ -38,8 +39,12 @@ struct Retention: ParsableCommand {
     let epochs = try store.epochs()
     let days = try store.retentionDays()
     let kept = epochs.filter { $0.pruned == nil }
-    let goes = kept.first.flatMap { first in
-      days.map { Timestamp(nanoseconds: first.time.to.nanoseconds + Int64(min($0, 36_500)) * 86_400_000_000_000) }
+    // Those of a segment go together.
+    let next = kept.first.flatMap { first in
+      first.segment == nil ? first : kept.last { $0.segment == first.segment }
+    }
+    let goes = next.flatMap { last in
+      days.map { Timestamp(nanoseconds: last.time.to.nanoseconds + Int64(min($0, 36_500)) * 86_400_000_000_000) }
     }
     let over = epochs.last { $0.pruned != nil }?.time.to
     let since = try kept.first?.time.from ?? over ?? store.runs().first?.started
@@ -55,8 +60,9 @@ struct Retention: ParsableCommand {
       "since      \(since?.description ?? "-")", "epochs     \(kept.count), and \(epochs.count - kept.count) deleted",
     ]
     if let over { lines.append("deleted    up to \(over)") }
-    if let first = kept.first, let goes {
-      lines.append("goes next  epoch \(first.number), to \(first.time.to), on \(goes)")
+    if let first = kept.first, let next, let goes {
+      let epochs = first.number == next.number ? "epoch \(first.number)" : "epochs \(first.number) to \(next.number)"
+      lines.append("goes next  \(epochs), to \(next.time.to), on \(goes)")
     }
     if let pruned {
       lines.append("now        \(pruned.epochs) epochs, \(pruned.seals) seals, \(pruned.rest) values that had stayed")

@@ -37,6 +37,8 @@ struct Status: ParsableCommand {
     var canaryProblem: String?
     var storeProblem: String?
     var sealProblem: String?
+    var segments: Int
+    var segmentProblem: String?
     var lostSince: String?
     var senderPid: Int32?
     var anchorProblem: String?
@@ -60,6 +62,9 @@ struct Status: ParsableCommand {
     let incidents = try store.incidents(day)
     let fileSystems = try store.fileSystems(run: run.id)
     let anchors = Self.anchors(state, try store.newestAnchors())
+    let segments = try store.segments()
+    // Every byte of them is looked at when a question needs them.
+    let fault = segments.lazy.compactMap { $0.fault(in: common.state, isThorough: false) }.first
     if common.json {
       try Output.json(
         Answer(
@@ -69,14 +74,19 @@ struct Status: ParsableCommand {
           openSessions: state?.open_sessions, perf: run.perfMissing ?? "ok", connector: run.connectorMissing ?? "ok",
           audit: run.auditMissing ?? "ok",
           rulesProblem: state?.rules_problem, canaryProblem: state?.canary_problem, storeProblem: state?.store_problem,
-          sealProblem: state?.seal_problem,
+          sealProblem: state?.seal_problem, segments: segments.count, segmentProblem: fault,
           lostSince: state?.lost_since.map { Timestamp(nanoseconds: $0).description }, senderPid: state?.sender_pid,
           anchorProblem: state?.anchor_problem, anchors: anchors.map(\.answer),
           fileSystems: fileSystems.map {
             .init(mountPoint: JsonPath($0.mountPoint).text, type: $0.type, mode: $0.mode, reason: $0.reason)
           }, gaps: gaps.map(JsonGap.init), incidents: incidents.map { "\($0.time) \($0.kind): \($0.detail)" }))
     } else {
-      try Output.write(text(run, state, fileSystems, gaps, incidents, anchors))
+      var lines = text(run, state, fileSystems, gaps, incidents, anchors)
+      if !segments.isEmpty {
+        lines += "\n\nsegments: \(segments.count), up to \(segments.last?.end.short ?? "-")"
+        lines += fault.map { ": \($0): NO QUESTION THAT REACHES BACK TO IT CAN BE ANSWERED WITH NO" } ?? ""
+      }
+      try Output.write(lines)
     }
     if state == nil { throw ExitCode(69) }
   }

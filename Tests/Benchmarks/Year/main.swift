@@ -104,7 +104,7 @@ struct Year {
       ], covered: Interval(from: at(start), to: at(start)))
 
     let share = accesses / Self.sealsPerDay
-    var committing: UInt64 = 0, closing: UInt64 = 0, longest: UInt64 = 0
+    var committing: UInt64 = 0, closing: UInt64 = 0, longest: UInt64 = 0, moving: UInt64 = 0
     for day in 0..<days {
       let dawn = start + Int64(day) * Self.day
       let first = Int64(day * Self.sessionsPerDay) + 1
@@ -160,7 +160,15 @@ struct Year {
       let begun = Clock.monotonic.now
       _ = try EpochCloser.close(state: state, writer: writer)
       closing += Clock.monotonic.now - begun
-      if day % 20 == 19 || day == days - 1 { say(day + 1, committing, closing, longest) }
+      // As the service does it, on a thread of its own, when the day's epoch is closed.
+      let opened = Clock.monotonic.now
+      let made = try Keeper.makeSegments(writer)
+      if made > 0 {
+        try sealer.sign(writer, keys)
+        moving += Clock.monotonic.now - opened
+        try tell(writer, Clock.monotonic.now - opened)
+      }
+      if day % 20 == 19 || day == days - 1 { say(day + 1, committing, closing, longest, moving) }
     }
     try sealer.sign(writer, keys)
     try writer.close(at: at(end))
@@ -188,14 +196,22 @@ struct Year {
     }
   }
 
-  private func say(_ day: Int, _ committing: UInt64, _ closing: UInt64, _ longest: UInt64) {
+  private func tell(_ writer: StoreWriter, _ took: UInt64) throws {
+    guard let segment = try writer.segments().last else { return }
+    let line =
+      "segment \(segment.period): \(segment.epochs.count) epochs, \(segment.size / 1_000_000) MB, "
+      + "made in \(Double(took) / 1e9) s\n"
+    FileHandle.standardOutput.write(Data(line.utf8))
+  }
+
+  private func say(_ day: Int, _ committing: UInt64, _ closing: UInt64, _ longest: UInt64, _ moving: UInt64) {
     var status = stat()
     _ = unsafe stat(state + "/alibi.sqlite", &status)
     let seconds = { (time: UInt64) in Double(time) / 1e9 }
     let line =
       "\(day) days, \(day * (accesses / Self.sealsPerDay) * Self.sealsPerDay) accesses, "
       + "committed and sealed in \(seconds(committing)) s (the longest seal \(seconds(longest)) s), "
-      + "epochs closed in \(seconds(closing)) s, store \(status.st_size / 1_000_000) MB\n"
+      + "epochs closed in \(seconds(closing)) s, segments made in \(seconds(moving)) s, store \(status.st_size / 1_000_000) MB\n"
     FileHandle.standardOutput.write(Data(line.utf8))
   }
 }
