@@ -88,7 +88,7 @@ public final class AuditWitness: Sendable {
   }
 
   private static func rules(_ directory: String, _ warn: (String) -> Void) throws(Errno) -> [AuditRule] {
-    try OwnFiles.names(in: directory).filter { $0.hasSuffix(".rules") }.sorted().flatMap { name -> [AuditRule] in
+    try OwnFiles.names(in: directory).filter { $0.hasSuffix(".rules") }.flatMap { name -> [AuditRule] in
       let path = directory + "/" + name
       guard let text = try? Procfs.file(path, limit: 1 << 20) else { return [] }
       do { return try AuditRule.file(text) } catch {

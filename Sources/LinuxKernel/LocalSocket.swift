@@ -112,18 +112,6 @@ public enum OwnFiles {
     return count <= 2
   }
 
-  /// The names in a directory, but for itself and the one above; those that are not UTF-8 are left out.
-  public static func names(in path: String) throws(Errno) -> [String] {
-    guard let directory = unsafe opendir(path) else { throw Errno(rawValue: errno) }
-    defer { unsafe closedir(directory) }
-    var names: [String] = []
-    while let entry = unsafe readdir(directory) {
-      let bytes = unsafe withUnsafeBytes(of: entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
-      if let name = String(validating: bytes, as: UTF8.self), name != ".", name != ".." { names.append(name) }
-    }
-    return names
-  }
-
   /// Puts a file in the place of what may be there.
   public static func write(_ path: String, _ text: String) throws(Errno) {
     let new = path + ".new"
@@ -132,7 +120,7 @@ public enum OwnFiles {
     let bytes = Array(text.utf8)
     _ = try call { unsafe Glibc.write(raw, bytes, bytes.count) }
     _ = try call { fsync(raw) }
-    _ = try call { unsafe rename(new, path) }
+    try rename(new, to: path)
   }
 
   /// Removes a file, if it is there.

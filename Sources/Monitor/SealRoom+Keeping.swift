@@ -9,7 +9,8 @@ internal import Synchronization
 // Retention and erasure: on threads of their own, through the recorder's writer, so that nothing it remembers comes back
 // under a number that was erased.
 extension SealRoom {
-  /// Lets go what is older than it may be, and puts what was recorded in periods that are over into files; `done` gets what that was, on another thread.
+  /// Lets go what is older than it may be, and puts what was recorded in periods that are over into files; `done` gets
+  /// what was let go, on another thread.
   func prune(_ done: @escaping @Sendable (Keeper.Pruned?) -> Void) {
     let start = inner.withLock { inner in
       inner.pruning.append(done)
@@ -34,7 +35,7 @@ extension SealRoom {
       let segments = try Keeper.makeSegments(writer)
       if segments > 0 {
         logger.notice("what was recorded in periods that are over is in files now", metadata: ["files": "\(segments)"])
-        if let keys { try sign(keys) }
+        try sign()
       }
       endPruning(pruned)
     } catch {
