@@ -133,7 +133,7 @@ struct JournalValueTests {
   func unknownCases() {
     var random = Random(seed: 1)
     var loss = LossEntry.any(&random).payload
-    for raw in [0, 6, 255] as [UInt8] {
+    for raw in [0, 7, 255] as [UInt8] {
       loss[0] = raw
       #expect(throws: JournalError.truncated(offset: 0)) { try LossEntry(payload: loss) }
     }
