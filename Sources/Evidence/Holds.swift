@@ -20,23 +20,39 @@ extension StoreReader {
   /// access.
   static func touching(_ time: Interval, _ db: Database) throws -> (condition: Part, files: Part) {
     let reach = try Reach(db)
-    let row = try Row.fetchOne(db, sql: reach.history)
-    if let from = row?.time("t0"), let to = row?.time("t1"), case let history = Interval(from: from, to: to),
-      let part = time.intersection(history), part.seconds * 20 > history.seconds
-    {
-      return (
-        (reach.touches, touching(time)),
-        (
-          """
-          SELECT f.id FROM files f WHERE EXISTS (SELECT 1 FROM accesses a \(reach.holders) WHERE a.file = f.id \
-          AND \(reach.touches))
-          """,
-          touching(time)
-        )
-      )
+    let isMost = try isMuchOfHistory(time, reach, db)
+    let condition: Part =
+      isMost ? (reach.touches, touching(time)) : ("a.id IN (\(reach.touched))", arguments(ofTouchedIn: time))
+    let files: Part =
+      isMost
+      ? (
+        """
+        SELECT f.id FROM files f WHERE EXISTS (SELECT 1 FROM accesses a \(reach.holders) WHERE a.file = f.id \
+        AND \(reach.touches))
+        """, touching(time)
+      ) : (reach.touchedFiles, arguments(ofTouchedIn: time))
+    guard !reach.segments.isEmpty else { return (condition, files) }
+    // Over several files whatever asks for them would find them once for each. They are those of one moment of the live
+    // file: what was written to it since may have touched others.
+    let version = try Int64.fetchOne(db, sql: "PRAGMA main.data_version") ?? 0
+    let known = try Row.fetchOne(db, sql: "SELECT t0, t1, version FROM touched_time")
+    if known?.span != time || known?["version"] != version {
+      try db.execute(sql: "DELETE FROM touched_time; DELETE FROM touched_files")
+      try db.execute(
+        sql: "INSERT OR IGNORE INTO touched_files (id) SELECT * FROM (\(files.sql))", arguments: files.arguments)
+      try db.execute(
+        sql: "INSERT INTO touched_time (t0, t1, version) VALUES (?, ?, ?)",
+        arguments: [time.from.nanoseconds, time.to.nanoseconds, version])
     }
-    let arguments = arguments(ofTouchedIn: time)
-    return (("a.id IN (\(reach.touched))", arguments), (reach.touchedFiles, arguments))
+    return (condition, ("SELECT id FROM touched_files", []))
+  }
+
+  private static func isMuchOfHistory(_ time: Interval, _ reach: Reach, _ db: Database) throws -> Bool {
+    let row = try Row.fetchOne(db, sql: reach.history)
+    guard let from = row?.time("t0"), let to = row?.time("t1") else { return false }
+    let history = Interval(from: from, to: to)
+    guard let part = time.intersection(history) else { return false }
+    return part.seconds * 20 > history.seconds
   }
 
   static func touching(_ time: Interval) -> StatementArguments {

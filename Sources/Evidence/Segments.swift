@@ -127,13 +127,15 @@ extension KeptSegment {
     let path = KeptSegment.directory(state) + "/" + file
     try db.execute(
       sql: "ATTACH DATABASE ? AS \(Reach.schema(id))", arguments: ["file:\(Self.escaped(path))?immutable=1"])
-    // A file of this length under this name may be another period's all the same.
-    let told = try Row.fetchOne(db, sql: "SELECT period, first_epoch, last_epoch FROM \(Reach.schema(id)).segment")
-    guard told?["period"] == period, told?.unsigned("first_epoch") == epochs.lowerBound,
-      told?.unsigned("last_epoch") == epochs.upperBound
-    else {
-      try db.execute(sql: "DETACH DATABASE \(Reach.schema(id))")
-      throw StoreError.incomplete("\(file) is of another period")
+    do {
+      // A file of this length under this name may be another period's all the same.
+      let told = try Row.fetchOne(db, sql: "SELECT period, first_epoch, last_epoch FROM \(Reach.schema(id)).segment")
+      guard told?["period"] == period, told?.unsigned("first_epoch") == epochs.lowerBound,
+        told?.unsigned("last_epoch") == epochs.upperBound
+      else { throw StoreError.incomplete("\(file) is of another period") }
+    } catch {
+      try? db.execute(sql: "DETACH DATABASE \(Reach.schema(id))")
+      throw error
     }
   }
 }
@@ -172,8 +174,12 @@ extension StoreReader {
     since moment: Timestamp, isThorough: Bool, _ body: (Database) throws -> R
   ) throws(StoreError) -> R {
     for _ in 0..<10 {
-      let needed = try read { db in try KeptSegment.needed(since: moment, db) }
-      guard !needed.isEmpty else { return try read(body) }
+      var needed: [KeptSegment] = []
+      let narrow: R? = try read { db in
+        needed = try KeptSegment.needed(since: moment, db)
+        return needed.isEmpty ? try body(db) : nil
+      }
+      if let narrow { return narrow }
       let wide = try widened(to: needed, isThorough: isThorough)
       do {
         let result: R? = try wide.queue.read { db in
@@ -193,7 +199,12 @@ extension StoreReader {
     let directory = self.directory
     do {
       let queue = try Self.open(directory) { db in
-        try db.execute(sql: "CREATE TEMP TABLE absent_segments (id INTEGER PRIMARY KEY, reason TEXT NOT NULL)")
+        try db.execute(
+          sql: """
+            CREATE TEMP TABLE absent_segments (id INTEGER PRIMARY KEY, reason TEXT NOT NULL);
+            CREATE TEMP TABLE touched_time (t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, version INTEGER NOT NULL);
+            CREATE TEMP TABLE touched_files (id INTEGER PRIMARY KEY);
+            """)
         for segment in needed {
           var fault = segment.fault(in: directory, isThorough: isThorough)
           if fault == nil {

@@ -9,7 +9,7 @@ public struct Periods: Sendable {
   /// What the period is called in which a moment lies, and when it is over.
   let holding: @Sendable (Timestamp) -> (name: String, end: Timestamp)
 
-  /// So many months, from January on: a divisor of 12.
+  /// So many months, from January on where they are a part of a year.
   public static func months(_ count: Int64) -> Periods {
     Periods { time in
       let first = time.month - time.month % count
@@ -17,8 +17,12 @@ public struct Periods: Sendable {
     }
   }
 
-  /// A quarter of a year: 13 months are in no more of them than can be asked as one.
-  public static let usual = months(3)
+  /// A quarter of a year; where records are kept for more than two years so many months that what is kept is in no more
+  /// files than can be asked as one, which are ten.
+  public static func fitting(_ days: UInt64) -> Periods {
+    let counts: [Int64] = [3, 6, 12, 24, 60, 120]
+    return months(counts.first { Int64(clamping: days) <= $0 * 30 * 8 } ?? 240)
+  }
 
   /// Days in UTC.
   static let days = Periods { time in
@@ -45,7 +49,12 @@ extension Keeper {
   /// store still has.
   ///
   /// - Returns: how many were made.
-  public static func makeSegments(_ writer: StoreWriter, periods: Periods = .usual) throws -> Int {
+  public static func makeSegments(_ writer: StoreWriter) throws -> Int {
+    guard let days = try writer.retentionDays() else { return 0 }
+    return try makeSegments(writer, periods: .fitting(days))
+  }
+
+  static func makeSegments(_ writer: StoreWriter, periods: Periods) throws -> Int {
     try makeSegments(writer, periods: periods) { _ in }
   }
 

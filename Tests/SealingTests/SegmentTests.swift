@@ -94,8 +94,16 @@ struct SegmentTests {
   @Test("periods begin with January, whatever their length")
   func periods() throws {
     let time = try #require(Timestamp("2027-08-31T23:59:59.5Z", now: at(0)))
-    #expect(Periods.usual.holding(time).name == "2027-07")
-    #expect(Periods.usual.holding(time).end == Timestamp("2027-10-01T00:00:00Z", now: at(0)))
+    #expect(Periods.fitting(Keeper.usualDays).holding(time).name == "2027-07")
+    #expect(Periods.fitting(Keeper.usualDays).holding(time).end == Timestamp("2027-10-01T00:00:00Z", now: at(0)))
+    #expect(Periods.fitting(5 * 366).holding(time).name == "2027-01")
+    for days in [1, 396, 731, 1000, 3000, 10_000, 36_500] as [UInt64] {
+      let period = Periods.fitting(days).holding(time)
+      let first = try #require(Timestamp(period.name + "-01T00:00:00Z", now: at(0)))
+      let length = (period.end.nanoseconds - first.nanoseconds) / 86_400_000_000_000
+      // What waits for its last epoch, and what is not over yet.
+      #expect(Int64(days) / length + 2 <= 10, "\(days)")
+    }
     #expect(Periods.months(12).holding(time).name == "2027-01")
     #expect(Periods.months(12).holding(time).end == Timestamp("2028-01-01T00:00:00Z", now: at(0)))
     #expect(Periods.months(1).holding(time).end == Timestamp("2027-09-01T00:00:00Z", now: at(0)))
@@ -263,6 +271,52 @@ struct ReachTests {
             || step.hasPrefix("SCAN") && !["SCAN c", "SCAN CONSTANT ROW"].contains(step)
         }
         #expect(bad.isEmpty, "\(query.sql.prefix(200)): \(bad)")
+      }
+    }
+  }
+
+  @Test("what is recorded between two questions of one reader counts for the second")
+  func fresh() throws {
+    let vault = try SegmentTests.vault()
+    _ = try Keeper.makeSegments(vault.writer, periods: .days)
+    let reader = try StoreReader(directory: vault.directory)
+    // A new name of a file, and an access of it under another that is told late: both within the time asked about.
+    var question = ProofQuestion(target: .file(RawPath("/data/none")), time: Interval(from: at(10), to: at(4 * day)))
+    question.fileSystems = [Vault.system]
+    #expect(try reader.prove(question).outcome == .notAccessed)
+    try vault.commit(
+      renamed(nil, "/data/none", inode: 999, at: 3 * day),
+      access("/data/else", session: 1, from: 3 * day + 5, to: 3 * day + 5, inode: 999), to: 5 * day)
+    #expect(try reader.prove(question).outcome == .accessed)
+  }
+
+  @Test("ten segments are asked as one; of what is before them nothing is said")
+  func most() throws {
+    for days in [10, 11] as [Int64] {
+      let vault = try SegmentTests.vault(days)
+      _ = try Keeper.makeSegments(vault.writer, periods: .days)
+      try vault.sealer.sign(vault.writer, vault.keys)
+      let reader = try StoreReader(directory: vault.directory)
+      #expect(try reader.segments().count == Int(days))
+      for (path, isThere) in [("/data/day1", true), ("/data/none", false)] {
+        var question = ProofQuestion(
+          target: .file(RawPath(path)), time: Interval(from: at(10), to: at((days - 1) * day)))
+        question.fileSystems = [Vault.system]
+        let verdict = try reader.prove(question)
+        guard days == 10 else {
+          #expect(verdict.outcome != .notAccessed && verdict.gaps.contains { $0.source == "segment" })
+          continue
+        }
+        #expect(verdict.outcome == (isThere ? .accessed : .notAccessed))
+        question.time = Interval(from: at(2 * day), to: at(3 * day))
+        #expect(try reader.prove(question).outcome == .notAccessed)
+      }
+      if days == 10 {
+        let found = try SegmentTests.flaws(vault)
+        #expect(found.isEmpty, "\(found)")
+        #expect(try reader.coverage(Interval(from: at(10), to: at(9 * day))).places.count == 1)
+      } else {
+        #expect(throws: StoreError.self) { try SegmentTests.flaws(vault) }
       }
     }
   }
