@@ -86,6 +86,7 @@ extension StoreReader {
       for (record, entries) in audit.erased {
         audit.erased[record] = entries.sorted { ($0.id, $0.kind) < ($1.id, $1.kind) }
       }
+      try Self.findLost(&audit, db)
       try Self.findUnsealed(&audit, seals.lastEvent, db)
       try Self.compareChanges(&audit, db)
       let sealed = audit.seals.last?.time.to.nanoseconds ?? 0
@@ -156,7 +157,6 @@ extension StoreReader {
         seal.events += 1
       }
       lastEvent = end
-      if seal.isPruned { try findLost(seal, &audit) }
       seal.root = LogCheck.root(of: seal.isGoing ? leaves : hashes)
       if seal.isGoing, !Set(hashes).isSubset(of: Set(leaves)) {
         audit.flaws.append(Flaw("seal \(number)", "has values that were not in it"))
@@ -176,20 +176,6 @@ extension StoreReader {
         Remainder(
           name: "\(word) \(id)", leaf: leaf, place: row?.unsigned("place") ?? 0, size: row?.unsigned("size") ?? 0,
           siblings: siblings))
-    }
-
-    /// What is to be there and is not.
-    private func findLost(_ seal: SealAudit, _ audit: inout StoreAudit) throws {
-      let lost = try Row.fetchAll(
-        db,
-        sql: """
-          SELECT r.kind, r.id FROM remains r WHERE r.seal = ? AND NOT EXISTS (SELECT 1 FROM entries e \
-          WHERE e.kind = r.kind AND e.id = r.id) AND NOT EXISTS (SELECT 1 FROM accesses a WHERE r.kind = 0 AND a.id = r.id)
-          """, arguments: [Int64(seal.sequence)])
-      for row in lost {
-        audit.flaws.append(
-          Flaw("seal \(seal.sequence)", "what remained of it is gone: \(row["kind"] as Int64) \(row["id"] as Int64)"))
-      }
     }
 
     private func check(_ entry: Row, _ audit: inout StoreAudit) throws -> Hash? {
@@ -217,6 +203,21 @@ extension StoreReader {
         audit.flaws.append(Flaw("\(kind) \(id)", "has no opening, and no record tells that it was erased"))
       }
       return .leaf(EntryCommitment(kind: kind.rawValue, id: UInt64(bitPattern: id), commitment: kept).encoded)
+    }
+  }
+
+  /// What remained of pruned seals and is not there any more.
+  static func findLost(_ audit: inout StoreAudit, _ db: Database) throws {
+    let lost = try Row.fetchAll(
+      db,
+      sql: """
+        SELECT r.seal, r.kind, r.id FROM remains r WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.kind = r.kind \
+        AND e.id = r.id) AND NOT EXISTS (SELECT 1 FROM accesses a WHERE r.kind = 0 AND a.id = r.id)
+        """)
+    for row in lost {
+      audit.flaws.append(
+        Flaw(
+          "seal \(row["seal"] as Int64)", "what remained of it is gone: \(row["kind"] as Int64) \(row["id"] as Int64)"))
     }
   }
 

@@ -75,22 +75,22 @@ extension StoreReader {
     let sessions = try Row.fetchAll(
       db,
       sql: """
-        SELECT s.key, s.started FROM sessions s JOIN entries e ON e.kind = ? AND e.id = s.id AND e.seal <= ? \
-        WHERE s.started < ? AND (s.ended IS NULL OR s.ended >= ?)
+        SELECT s.key, s.started FROM sessions s WHERE s.started < ? AND (s.ended IS NULL OR s.ended >= ?) \
+        AND (SELECT e.seal FROM entries e WHERE e.kind = ? AND e.id = s.id) <= ?
         """,
       arguments: [
-        EntryKind.session.rawValue, last, source.time.to.nanoseconds, source.time.from.nanoseconds,
+        source.time.to.nanoseconds, source.time.from.nanoseconds, EntryKind.session.rawValue, last,
       ])
     source.sessions = sessions.map { $0["key"] as String }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     source.begun = UInt64(sessions.filter { ($0["started"] as Int64) >= source.time.from.nanoseconds }.count)
     source.names = try Row.fetchAll(
       db,
       sql: """
-        SELECT n.* FROM names n JOIN entries e ON e.kind = ? AND e.id = n.id AND e.seal <= ? \
-        WHERE n.t0 <= ? AND n.t1 >= ? ORDER BY n.id
+        SELECT n.* FROM names n WHERE n.t0 <= ? AND n.t1 >= ? \
+        AND (SELECT e.seal FROM entries e WHERE e.kind = ? AND e.id = n.id) <= ? ORDER BY n.id
         """,
       arguments: [
-        EntryKind.name.rawValue, last, source.time.to.nanoseconds, source.time.from.nanoseconds,
+        source.time.to.nanoseconds, source.time.from.nanoseconds, EntryKind.name.rawValue, last,
       ]
     ).map { NameRow(row: $0).change }
   }

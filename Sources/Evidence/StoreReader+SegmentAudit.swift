@@ -29,6 +29,7 @@ extension StoreReader {
         audit.isAtRest = true
         var seals = try Seals(rows, isWhole: false, db)
         while try seals.next(into: &audit) {}
+        try Self.findLost(&audit, db)
         try Self.findUnsealed(&audit, seals.lastEvent, db)
         try Self.compareChanges(&audit, db)
         return audit

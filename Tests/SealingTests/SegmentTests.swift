@@ -260,11 +260,21 @@ struct ReachTests {
         ("SELECT file_system, inode, subvolume FROM files WHERE id IN (\(reach.touchedFiles))", touching),
         ("SELECT * FROM names WHERE file_system = ? AND inode = ? AND subvolume = ? AND kind <> 1", [1, 2, 3]),
         ("SELECT EXISTS (SELECT 1 FROM names WHERE from_path = ?)", [1]),
+        (reach.accessQuery + " WHERE \(reach.touches) AND a.operations & 65536 <> 0", StoreReader.touching(time)),
+        (
+          """
+          SELECT * FROM names n WHERE file_system = ? AND inode = ? AND subvolume = ? AND coalesce((SELECT e.seal \
+          FROM entries e WHERE e.kind = 7 AND e.id = n.id), ?) <= ? ORDER BY id
+          """, [1, 2, 3, 4, 5]
+        ),
         ("SELECT id FROM files WHERE path >= ? AND path < ?", [1, 2]),
       ]
       for query in queries {
         let plan = try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + query.sql, arguments: query.arguments)
           .map { $0["detail"] as String }
+        if query.sql.contains("65536") {
+          #expect(plan.count { $0.contains("accesses_raw") } == reach.schemas.count, "\(plan)")
+        }
         let bad = plan.filter { step in
           step.contains("AUTOMATIC") || step.contains("MATERIALIZE")
             // One session's labels are gone through, and what `min` is of.
