@@ -7,14 +7,6 @@ public final class AuditWitness: Sendable {
   let source: AuditSource
   /// Whether this service is the machine's audit daemon, or listens beside another.
   let isOwner: Bool
-  private let restoration: Restoration?
-
-  /// What is given back at the end.
-  private struct Restoration: Sendable {
-    var state: AuditState
-    var note: String
-  }
-
   /// Bytes of socket buffer.
   private static let room: Int32 = 16 << 20
   /// How many records may wait in the kernel.
@@ -36,11 +28,10 @@ public final class AuditWitness: Sendable {
       if status.isLocked, !status.isEnabled { throw Errno.notPermitted }
       let state = try AuditState.capture(control, backlogLimit: Self.backlog)
       if status.isLocked {
-        restoration = nil
         warn("audit is locked: \(AuditHindrance.locked(isEnabled: true))")
       } else {
-        try Self.keep(state, note)
-        restoration = Restoration(state: state, note: note)
+        // A boot ends what was altered, and with it the note.
+        try OwnFiles.write(note, try Procfs.bootID() + " " + state.description)
       }
       var owner = true
       do throws(Errno) { source = try AuditSource(.owner, receiveBuffer: Self.room) } catch {
@@ -49,7 +40,7 @@ public final class AuditWitness: Sendable {
         owner = false
       }
       isOwner = owner
-      guard restoration != nil else { return }
+      if status.isLocked { return }
       try state.apply(control)
       let own = try readLink("/proc/self/exe")
       let wanted = [AuditRule.sparing(own)].compactMap(\.self) + (try Self.rules(rules, warn))
@@ -63,28 +54,31 @@ public final class AuditWitness: Sendable {
   init(adopting descriptor: consuming OwnedDescriptor, isOwner: Bool) {
     source = AuditSource(adopting: descriptor)
     self.isOwner = isOwner
-    restoration = nil
   }
 
-  /// Gives back what was altered. Only the process that altered it can.
-  public func restore() {
-    guard let restoration, let control = try? AuditControl() else { return }
-    try? restoration.state.restore(control)
+  /// Gives back what was altered, by this process or by one that crashed, as it is noted.
+  ///
+  /// - Parameter note: the file that `init` was given.
+  public static func restore(_ note: String) {
+    if let control = try? AuditControl() { makeGood(note, control) }
+  }
+
+  /// Gives up the place of audit daemon, if this process took it.
+  public func resign() {
     if isOwner { try? source.resign() }
-    OwnFiles.remove(restoration.note)
   }
 
-  /// Gives back what a service that crashed had altered.
-  static func makeGood(_ note: String, _ control: AuditControl) {
-    guard let text = try? Procfs.file(note), let state = AuditState(String(decoding: text, as: UTF8.self)) else {
-      return
+  private static func makeGood(_ note: String, _ control: AuditControl) {
+    guard let text = try? Procfs.file(note) else { return }
+    let words = String(decoding: text, as: UTF8.self).split(separator: " ", maxSplits: 1).map(String.init)
+    do throws(Errno) {
+      if words.count == 2, words[0] == (try Procfs.bootID()), let state = AuditState(words[1]) {
+        try state.restore(control)
+      }
+      OwnFiles.remove(note)
+    } catch {
+      // The note stays, for the next attempt.
     }
-    try? state.restore(control)
-    OwnFiles.remove(note)
-  }
-
-  private static func keep(_ state: AuditState, _ note: String) throws(Errno) {
-    try OwnFiles.write(note, state.description)
   }
 
   private static func rules(_ directory: String, _ warn: (String) -> Void) throws(Errno) -> [AuditRule] {

@@ -19,16 +19,18 @@ struct RecentEvents {
 
   /// A batch begins.
   mutating func begin(_ end: BatchEnd) {
-    if bytes.count > Self.room / 2 || batches.count > 4096 {
-      // Seldom, and much at once.
-      let keep = batches.firstIndex { $0.end.upper.later(by: Self.span) >= end.upper } ?? batches.count
-      let from = keep < batches.count ? batches[keep].from : bytes.count
-      if keep > 0 {
-        bytes.removeSubrange(..<from)
-        batches = batches[keep...].map { ($0.end, $0.from - from) }
-      }
-    }
+    if bytes.count > Self.room / 4 * 3 || batches.count > 4096 { forget(until: end) }
     batches.append((end, bytes.count))
+  }
+
+  /// Seldom, and much at once: the older half, and what is older than anybody asks for.
+  private mutating func forget(until end: BatchEnd) {
+    let middle = batches.firstIndex { $0.from >= bytes.count / 2 } ?? batches.count
+    let old = batches.firstIndex { $0.end.upper.later(by: Self.span) >= end.upper } ?? batches.count
+    let keep = max(middle, old)
+    let from = keep < batches.count ? batches[keep].from : bytes.count
+    bytes.removeSubrange(..<from)
+    batches = batches[keep...].map { ($0.end, $0.from - from) }
   }
 
   /// Takes in an event of the batch.

@@ -143,17 +143,24 @@ public final class Guardian {
       if ready.contains(Tag.ready) { noteReady() }
       for signal in signals.take() { take(signal) }
       if let status = reap() {
-        holdings.sources.audit?.restore()
+        giveBack()
         return status
       }
       if child == nil {
         if isStopping {
-          holdings.sources.audit?.restore()
+          giveBack()
           return 0
         }
         startChild()
       }
     }
+  }
+
+  /// What was altered of the machine's audit settings.
+  private func giveBack() {
+    guard let audit = holdings.sources.audit else { return }
+    AuditWitness.restore(settings.auditNote)
+    audit.resign()
   }
 
   private func take(_ signal: Int32) {
@@ -271,7 +278,7 @@ extension Guardian.Holdings {
     self.lock = lock
     var options = settings.capture
     if settings.usesAudit {
-      options.audit = (settings.rulesDirectory + "/audit", settings.runDirectory + "/audit-before")
+      options.audit = (settings.rulesDirectory + "/audit", settings.auditNote)
     }
     sources = try CaptureSources(options) { logger.warning("\($0)") }
     journal = try LockedMemory(count: JournalRing.headerSize + options.journalBytes, name: "alibi-journal")

@@ -20,6 +20,8 @@ public struct Settings: Sendable {
   public var patterns: [String] = []
   /// Whether audit is a witness.
   public var usesAudit = false
+  /// Where it is noted what was altered of the machine's audit settings.
+  var auditNote: String { stateDirectory + "/audit-before" }
   /// How capture behaves.
   public var capture = CaptureOptions()
   /// Who is shown the log's heads; nil for nobody.

@@ -198,3 +198,38 @@ struct AuditTests {
     #expect(scene.gaps.contains { $0.source == "deputies" })
   }
 }
+
+@Suite("What bystanders did lately")
+struct RecentEventsTests {
+  private func end(_ upper: UInt64) -> BatchEnd {
+    BatchEnd(lower: upper - 1, upper: upper, wall: upper, boot: upper, emptied: upper)
+  }
+
+  @Test("keeps the newest, forgets the oldest, and says since when it has everything")
+  func room() {
+    var recent = RecentEvents()
+    let event = [UInt8](repeating: 7, count: 100)
+    #expect(recent.oldest == nil)
+    for batch in 1...40_000 as ClosedRange<UInt64> {
+      recent.begin(end(batch * 1_000_000))
+      unsafe recent.append(event.span.bytes)
+    }
+    let oldest = recent.oldest ?? 0
+    #expect(oldest > 0 && oldest < 40_000_000_000 - 1)
+    let kept = recent.events(since: oldest)
+    #expect(kept.allSatisfy { $0.bytes == event })
+    // Every batch since then, and each once.
+    #expect(kept.map(\.end.upper) == stride(from: oldest + 1, through: 40_000_000_000, by: 1_000_000).map { $0 })
+    recent.clear()
+    #expect(recent.oldest == nil && recent.events(since: 0).isEmpty)
+  }
+
+  @Test("what one batch has too much of is said to be missing")
+  func tooMuch() {
+    var recent = RecentEvents()
+    recent.begin(end(1000))
+    let event = [UInt8](repeating: 7, count: 1000)
+    for _ in 0..<(RecentEvents.room / 1000 + 1) { unsafe recent.append(event.span.bytes) }
+    #expect(recent.oldest == 1000)
+  }
+}

@@ -28,6 +28,10 @@ struct ErasureTests {
         Gap(
           time: Interval(from: at(1), to: at(1)), source: "service", reason: "session session-1 joined late",
           fileSystem: nil)), .digest(session: 1, [UInt8](repeating: 0xab, count: 32)), .processEnded(7, at(70)),
+      .command(
+        Command(
+          process: 7, arguments: ["tool", "--of=ada-alone"].map { Array($0.utf8) }, masked: 0,
+          directory: RawPath("/home/ada/where"))),
       .sessionEnded(1, at(80)), to: 160)
     try vault.close()
     try vault.commit(
@@ -70,7 +74,8 @@ struct ErasureTests {
     let vault = try vault()
     let texts =
       [
-        "secret-plan", "session-1", "conversation-of-ada", "/home/ada/bin/tool", "/home/ada/draft",
+        "secret-plan", "session-1", "conversation-of-ada", "/home/ada/bin/tool", "/home/ada/draft", "ada-alone",
+        "/home/ada/where",
       ].map { Array($0.utf8) } + [[UInt8](repeating: 0xab, count: 32)]
     for text in texts { #expect(try !found(text, in: vault).isEmpty) }
     let openings = try vault.database().read { db in
