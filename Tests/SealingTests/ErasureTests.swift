@@ -90,15 +90,18 @@ struct ErasureTests {
     }
     let erased = try erase(vault, .person("ada"))
     #expect(erased.isLogEmpty)
-    #expect(erased.draft.count == 8)
-    #expect(erased.draft.kinds == ["change", "conversation", "file", "gap", "name", "person", "process", "session"])
+    #expect(erased.draft.count == 9)
+    #expect(
+      erased.draft.kinds == [
+        "change", "command", "conversation", "file", "gap", "name", "person", "process", "session",
+      ])
     for text in texts + openings.map({ Array($0) }) + secrets.map({ Array($0) }) {
       #expect(try found(text, in: vault).isEmpty, "\(String(decoding: text, as: UTF8.self))")
     }
     #expect(try found(Array("grace".utf8), in: vault) == ["alibi.sqlite"])
     let full = try check(vault)
     #expect(full.flaws.isEmpty, "\(full.flaws)")
-    #expect(full.erased == 8)
+    #expect(full.erased == 9)
     let record = try #require(try vault.records("erasure").first)
     #expect(!String(decoding: record.text, as: UTF8.self).contains("ada"))
     #expect((record.number("first"), record.number("last")) == (0, 0))
@@ -220,7 +223,7 @@ struct ErasureTests {
     #expect(pruned.epochs == 2)
     let full = try check(vault)
     #expect(full.flaws.isEmpty, "\(full.flaws)")
-    #expect(full.erased == 8)
+    #expect(full.erased == 9)
     #expect(full.pruned == 2)
     #expect(try vault.database().read { try Int.fetchOne($0, sql: "SELECT count(*) FROM files WHERE erased") } == 0)
   }
