@@ -23,6 +23,8 @@ public final class AuditWitness: Sendable {
     do throws(Errno) {
       let control = try AuditControl()
       Self.makeGood(note, control)
+      // What it holds must not be lost.
+      if (try? Procfs.file(note)) != nil { throw Errno.fileExists }
       let status = try control.status()
       // Nobody can switch it on.
       if status.isLocked, !status.isEnabled { throw Errno.notPermitted }

@@ -282,13 +282,19 @@ public final class StoreWriter: Sendable {
   }
 
   private func write(_ access: Access, _ db: Database) throws {
+    var session = access.session
+    // Of a deputy's session retention may have left nothing: then the access is anybody's.
+    if let id = session, !access.operations.isDisjoint(with: .deputies) {
+      let known = try db.cachedStatement(sql: "SELECT id FROM sessions WHERE id = ?")
+      session = try Int64.fetchOne(known, arguments: [id])
+    }
     try db.cachedStatement(
       sql: """
         INSERT INTO accesses (session, process, file, t0, t1, operations, result, count, attribution) \
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
-      access.session, access.process, try file(access, db), access.time.from.nanoseconds, access.time.to.nanoseconds,
+      session, access.process, try file(access, db), access.time.from.nanoseconds, access.time.to.nanoseconds,
       access.operations.rawValue, access.result, access.count, access.attribution.rawValue,
     ])
   }

@@ -58,15 +58,16 @@ extension Engine {
     while let record = try? FanotifyRecord.next(in: bytes, at: &offset) {
       defer { start = offset }
       if record.mask.contains(.overflow) || record.pid == run?.ownPid { continue }
+      var isNobodys = true
       if processes.standing(record.pid) == .bystander {
-        if audit.isHeard, !sessions.isEmpty, !record.mask.isDisjoint(with: Self.memorable),
-          !record.mask.contains(.onDirectory)
-        {
-          recent.append(bytes.extracting(start..<offset))
-        }
         bystander(record, bytes, &oracle)
       } else {
-        attribute(record, bytes, &oracle)
+        isNobodys = attribute(record, bytes, &oracle)
+      }
+      if isNobodys, audit.isHeard, !sessions.isEmpty, !record.mask.isDisjoint(with: Self.memorable),
+        !record.mask.contains(.onDirectory)
+      {
+        recent.append(bytes.extracting(start..<offset))
       }
     }
   }
@@ -85,27 +86,31 @@ extension Engine {
     }
   }
 
-  private mutating func attribute(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
+  /// Whether it is nobody's whose accesses are kept.
+  private mutating func attribute(
+    _ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle
+  ) -> Bool {
     let mask = record.mask
-    if isCanary(record.pid, on: (record.target ?? record.directory)?.fileSystem) { return }
+    if isCanary(record.pid, on: (record.target ?? record.directory)?.fileSystem) { return false }
     // Listing and naming directories is metadata (HAZARDS A18); their names were learned before.
-    if mask.contains(.onDirectory) { return }
+    if mask.contains(.onDirectory) { return false }
     if mask.contains(.open), mask.isDisjoint(with: [.modify, .create]) { interpret(record, bytes, &oracle) }
     let claim = claim(of: record.pid)
     if claim.owners.isEmpty, !claim.isUnattributed { bystander(record, bytes, &oracle) }
-    if claim.isNobodys { return }
+    if claim.isNobodys { return true }
     guard let target = record.target.flatMap({ identity($0, in: bytes) }) else {
       // Of which file cannot be told, so it may be any.
       findings.append(
         .gap(Gap(time: span, source: "fanotify", reason: "an event of a session names no file", fileSystem: nil)))
-      return
+      return false
     }
     let name = bytes.copy(record.name)
     let directory = record.directory.flatMap { reference($0, in: bytes) }
     if record.directory == nil, mask.contains(.attribute), mask.isDisjoint(with: [.open, .modify, .access]) {
       // A link count changed, which the event that changed it tells better; but for a file that a rename
       // replaced this is the only event.
-      return overwrite(ProcessFile(pid: record.pid, identity: target), &oracle)
+      overwrite(ProcessFile(pid: record.pid, identity: target), &oracle)
+      return false
     }
     let places = directory.map { paths(of: name, in: $0, &oracle) } ?? []
     if !mask.isDisjoint(with: [.modify, .create]) {
@@ -122,6 +127,7 @@ extension Engine {
       }
     }
     enter(record.pid, target, places: places, name: name, operations: operations)
+    return false
   }
 
   /// A rename of the same process took this file's name away: to which name it had, the rename's target tells.

@@ -232,7 +232,8 @@ extension Engine {
             reason: "what a process had done that a session asked for something was not kept so long", fileSystem: nil))
       )
     }
-    guard !pids.isEmpty else {
+    // Of whom nothing is known, a thread's number among them, may be any.
+    guard !pids.isEmpty, pids.allSatisfy({ processes[$0] != nil }) else {
       incident("contact-gone", "a session asked a process for something that was gone before it was looked for")
       // What they do in this batch has not been looked at yet.
       return audit.gone.append((deputy, time))
@@ -362,8 +363,8 @@ private struct Told {
 
   /// The process in a name below /proc.
   private var processOfName: Int32? {
-    guard let name, name.bytes.starts(with: "/proc/".utf8) else { return nil }
-    return Int32(String(decoding: name.bytes.dropFirst(6).prefix { $0 != 0x2f }, as: UTF8.self))
+    guard let path, path.bytes.starts(with: "/proc/".utf8) else { return nil }
+    return Int32(String(decoding: path.bytes.dropFirst(6).prefix { $0 != 0x2f }, as: UTF8.self))
   }
 
   /// Where the name was looked up; nil where that cannot be told.

@@ -37,9 +37,7 @@ extension Engine {
 
   /// What an earlier run knew of a process that a look at /proc found.
   func formerDeputy(_ process: ObservedProcess) -> Deputy? {
-    guard let known = formerDeputies[process.pid],
-      known.key.startedAt.apart(from: process.startedAt) < Self.startTolerance
-    else { return nil }
+    guard let known = formerDeputies[process.pid], process.startedAt.isStart(of: known.key) else { return nil }
     return known.deputy
   }
 
@@ -47,7 +45,8 @@ extension Engine {
   /// read it have no order, nor has who was born of whom meanwhile; each may make the other, until nothing is new.
   mutating func settleDeputies(_ source: some BatchSource, _ oracle: inout some Oracle) throws(JournalError) {
     guard !sessions.isEmpty || !written.isEmpty else { return }
-    var recruits: Set<Int32> = []
+    // Whom audit told of is one already.
+    var recruits = Set(unrecordedDeputies.filter { $0.value == batch.upper }.keys)
     var isNew = true
     while isNew {
       isNew = false
@@ -171,7 +170,7 @@ extension Engine {
   private mutating func followMappings(_ recruits: inout Set<Int32>) -> Bool {
     guard !written.isEmpty else { return false }
     var isNew = false
-    for event in timeline {
+    for event in lateMappings + timeline {
       guard case .map(let pid, let mapping) = event.what, mapping.inode != 0, processes[pid]?.session == nil,
         let fileSystem = fileSystems.fileSystem(device: mapping.device)
       else { continue }
@@ -186,21 +185,23 @@ extension Engine {
     return isNew
   }
 
-  /// Who was born of a deputy within the batch may have been born after it became one.
+  /// Who was born of a deputy within the batch may have been born after it became one. Lineage may have told of the birth
+  /// in the batch before, for it is read later than files' events are: so it is the time that counts.
   private mutating func passOn(_ recruits: inout Set<Int32>) -> Bool {
     guard !recruits.isEmpty else { return false }
     var isNew = false
-    for event in timeline {
-      guard case .fork(let child, let thread, let parent) = event.what, child == thread, recruits.contains(parent),
-        let origin = processes[parent]
-      else { continue }
-      if let deputy = origin.deputy, processes.makeDeputy(child, deputy) { isNew = true }
-      if let carried = origin.carried, processes[child]?.isPlainReader == true,
-        processes.makeDeputy(child, carried, isByReading: true)
+    for birth in processes.births(since: batch.lower) {
+      guard recruits.contains(birth.parent), let origin = processes[birth.parent] else { continue }
+      var isHeir = false
+      if let deputy = origin.deputy, processes.makeDeputy(birth.child, deputy) { isHeir = true }
+      if let carried = origin.carried, processes[birth.child]?.isPlainReader == true,
+        processes.makeDeputy(birth.child, carried, isByReading: true)
       {
-        isNew = true
+        isHeir = true
       }
-      recruits.insert(child)
+      guard isHeir else { continue }
+      recruits.insert(birth.child)
+      isNew = true
     }
     return isNew
   }
@@ -212,6 +213,19 @@ extension Engine {
     guard processes.makeDeputy(pid, deputy, isByReading: isByReading) else { return false }
     recruits.insert(pid)
     return true
+  }
+
+  /// What was mapped after the queue was last seen empty: the next batch may tell who had written it.
+  mutating func keepMappings(since lower: UInt64) {
+    lateMappings.removeAll(keepingCapacity: true)
+    guard !sessions.isEmpty else { return }
+    for event in timeline where event.time >= lower && event.time <= batch.upper {
+      guard case .map(let pid, var mapping) = event.what, mapping.inode != 0, processes[pid]?.session == nil else {
+        continue
+      }
+      mapping.copied = []
+      lateMappings.append(LineageEvent(time: event.time, witness: event.witness, what: .map(pid: pid, mapping)))
+    }
   }
 
   // MARK: - Who serves files

@@ -61,7 +61,7 @@ extension Engine {
     life.deputy = formerDeputy(process).joined(with: processes[process.parent]?.deputy)
     life.agent = match?.agent
     if let survivor = survivors[process.pid],
-      survivor.key.startedAt.apart(from: process.startedAt) < Self.startTolerance
+      process.startedAt.isStart(of: survivor.key)
     {
       survivors[process.pid] = nil
       resume(&life, survivor)
@@ -98,8 +98,14 @@ extension Engine {
 extension Life {
   /// Whether what was found in /proc is this life of the pid.
   func isSame(as process: ObservedProcess) -> Bool {
-    key.startedAt.apart(from: process.startedAt) < Engine.startTolerance
+    process.startedAt.isStart(of: key)
   }
+}
+
+extension UInt64 {
+  /// Whether it is the start of that very process, as /proc tells it now: what was slept since is taken off it, and who
+  /// has the number later began later.
+  func isStart(of key: ProcessKey) -> Bool { self < key.startedAt.later(by: Engine.startTolerance) }
 }
 
 /// Answers nothing; for what is asked again later.

@@ -108,6 +108,7 @@ extension Engine {
       try archive(&time)
     }
     try archive.list(&early)
+    try archive.list(&lateMappings)
     try archive.list(&halfSeen, HalfSeenBirth(key: .blank, reported: 0)) { (archive, birth) throws(JournalError) in
       try archive(&birth.key)
       try archive(&birth.reported)

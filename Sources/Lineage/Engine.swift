@@ -39,6 +39,8 @@ public struct Engine {
   var early: [LineageEvent] = []
   /// Processes of sessions that have no record yet, with the time of their birth.
   var unrecorded: [Int32: UInt64] = [:]
+  /// Mappings by bystanders that were drained with an earlier batch, but may be of the time of the next.
+  var lateMappings: [LineageEvent] = []
   /// Births that only one witness has told of so far.
   var halfSeen: [HalfSeenBirth] = []
   /// The last number each CPU gave to a message of the connector's.
@@ -301,6 +303,7 @@ public struct Engine {
       let kept = candidates.filter { $0.usedIn == nil || $0.usedIn == batchNumber }
       execs[pid] = kept.isEmpty ? nil : kept
     }
+    keepMappings(since: lower)
     endSessions(nextLower: lower)
     processes.endBatch(nextLower: lower)
     directories.endBatch()

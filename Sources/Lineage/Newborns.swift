@@ -39,7 +39,11 @@ struct Newborns {
     old = young
     young = [:]
     // A dictionary's order is arbitrary; the same journal must give the same records.
-    return forgotten.sorted { ($0.time.from, $0.identity.inode) < ($1.time.from, $1.identity.inode) }
+    return forgotten.sorted {
+      ($0.time.from, $0.identity.inode, $0.identity.fileSystem) < (
+        $1.time.from, $1.identity.inode, $1.identity.fileSystem
+      )
+    }
   }
 
   /// Changes one; nothing happens where there is none. It goes once it has neither a name nor a life.

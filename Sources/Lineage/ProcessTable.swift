@@ -89,6 +89,17 @@ struct ProcessTable {
     return isNew
   }
 
+  /// Who was born since a moment, of whom, in order of time.
+  func births(since time: UInt64) -> [(child: Int32, parent: Int32)] {
+    var found: [(life: ProcessKey, parent: Int32)] = []
+    for life in current.values where life.key.startedAt >= time { found.append((life.key, life.parent)) }
+    for lives in former.values {
+      for life in lives where life.key.startedAt >= time { found.append((life.key, life.parent)) }
+    }
+    found.sort { ($0.life.startedAt, $0.life.pid) < ($1.life.startedAt, $1.life.pid) }
+    return found.map { ($0.life.pid, $0.parent) }
+  }
+
   private mutating func judge(_ pid: Int32) {
     guard pid >= 0, pid <= Self.highestPid else { return }
     if Int(pid) >= standings.count {

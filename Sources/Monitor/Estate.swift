@@ -53,8 +53,12 @@ final class Estate: Sendable {
     _ writer: StoreWriter, _ bootID: String, _ started: Timestamp, _ rules: AgentRules
   ) throws(StoreError) -> Start {
     let inherited = try writer.inheritance(bootID: bootID)
-    let watchedBefore = inherited.watchedBefore.map { last in
-      Clock.monotonic.now &- UInt64(max(0, Int64(Clock.wall.now) - last.nanoseconds))
+    let watchedBefore = inherited.watchedBefore.map { last -> UInt64 in
+      let (now, wall) = (Clock.monotonic.now, Int64(Clock.wall.now))
+      // A clock that was set says nothing; what /proc tells is not exact, and the youngest have no record.
+      let age = wall >= last.nanoseconds ? UInt64(wall - last.nanoseconds) : .max
+      let margin: UInt64 = 1_000_000_000
+      return age < now && now - age > margin ? now - age - margin : 0
     }
     var engine = Engine(
       rules: rules, firstSession: inherited.firstSession, firstProcess: inherited.firstProcess,

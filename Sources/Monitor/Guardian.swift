@@ -104,7 +104,10 @@ public final class Guardian {
       wasReady = true
     } else {
       let lock = try Self.lock(settings)
+      // What one that crashed had altered, also where audit is not asked for any more.
+      AuditWitness.restore(settings.auditNote)
       do throws(Errno) { holdings = try Holdings(lock, settings, logger) } catch {
+        AuditWitness.restore(settings.auditNote)
         throw StartFailure(
           description: "the kernel refuses to watch: \(error)",
           hint: "`alibi doctor` says which feature is missing", exitStatus: 71)
@@ -158,9 +161,8 @@ public final class Guardian {
 
   /// What was altered of the machine's audit settings.
   private func giveBack() {
-    guard let audit = holdings.sources.audit else { return }
     AuditWitness.restore(settings.auditNote)
-    audit.resign()
+    holdings.sources.audit?.resign()
   }
 
   private func take(_ signal: Int32) {

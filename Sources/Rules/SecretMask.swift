@@ -1,10 +1,10 @@
 /// What in the arguments of a command is a secret, and not stored.
 ///
-/// An argument may be a whole script, so it is looked through word by word: words end at white space, quotes and what
-/// separates commands. All comparisons of names ignore case.
+/// An argument that is an option or a variable is masked to its end. Any other may be a whole script, or JSON, and is
+/// looked through word by word. Comparisons of names ignore case.
 struct SecretMask: Hashable, Sendable {
-  /// Parts of names: of an option (`--api-token X`, `--api-token=X`), of a variable (`API_TOKEN=X`), of a header
-  /// (`X-Api-Token: X`).
+  /// Parts of names: of an option (`--api-token X`, `-token=X`), a variable (`API_TOKEN=X`), a member (`"token": "X"`), a
+  /// header (`X-Api-Token: X`).
   var names: [[UInt8]] = []
   /// How secrets themselves begin.
   var prefixes: [[UInt8]] = []
@@ -15,108 +15,141 @@ struct SecretMask: Hashable, Sendable {
   /// The arguments without secrets, and in how many there were some.
   func applied(to arguments: [[UInt8]]) -> (arguments: [[UInt8]], count: Int) {
     guard !names.isEmpty || !prefixes.isEmpty else { return (arguments, 0) }
-    var state = State()
+    var isValue = false
     var count = 0
     let masked = arguments.map { argument -> [UInt8] in
-      let (bytes, isMasked) = applied(to: argument, &state)
-      if isMasked { count += 1 }
-      // An argument ends a word, and a header's value.
-      if state.expects == .rest { state.expects = .nothing }
+      let bytes = isValue ? Self.mask : whole(argument) ?? Script(self, argument).masked()
+      isValue = !isValue && isOption(argument)
+      if bytes != argument { count += 1 }
       return bytes
     }
     return (masked, count)
   }
 
-  private struct State {
-    enum Expectation {
-      case nothing
-      /// The next word is a secret.
-      case word
-      /// All words to the end of the quotation or argument are.
-      case rest
-    }
-    var expects = Expectation.nothing
+  /// An option whose value is the next argument.
+  private func isOption(_ argument: [UInt8]) -> Bool {
+    argument.first == UInt8(ascii: "-") && argument.allSatisfy(Self.isOfName) && isSecretName(argument[...])
   }
 
-  private func applied(to argument: [UInt8], _ state: inout State) -> ([UInt8], Bool) {
-    var out: [UInt8] = []
-    var isMasked = false
-    var at = 0
-    while at < argument.count {
-      if Self.isSeparator(argument[at]) {
-        if state.expects == .rest, Self.isQuote(argument[at]) { state.expects = .nothing }
-        out.append(argument[at])
-        at += 1
-        continue
-      }
-      let end = argument[at...].firstIndex(where: Self.isSeparator) ?? argument.count
-      let word = argument[at..<end]
-      let (bytes, isSecret) = applied(toWord: word, &state)
-      out += bytes
-      isMasked = isMasked || isSecret
-      at = end
-    }
-    return (out, isMasked)
+  /// `--password=X` and `PASSWORD=X`, masked to the end; nil for anything else.
+  private func whole(_ argument: [UInt8]) -> [UInt8]? {
+    guard let equals = argument.firstIndex(of: UInt8(ascii: "=")), argument[..<equals].allSatisfy(Self.isOfName),
+      isSecretName(argument[..<equals]), equals + 1 < argument.count
+    else { return nil }
+    return Array(argument[...equals]) + Self.mask
   }
 
-  private func applied(toWord word: ArraySlice<UInt8>, _ state: inout State) -> ([UInt8], Bool) {
-    switch state.expects {
-    case .rest: return (Self.mask, true)
-    case .word where word.first != UInt8(ascii: "-"):
-      state.expects = .nothing
-      return (Self.mask, true)
-    case .word, .nothing: state.expects = .nothing
-    }
-    if prefixes.contains(where: { word.starts(with: $0) && word.count >= $0.count + 8 }) { return (Self.mask, true) }
-    if let equals = word.firstIndex(of: UInt8(ascii: "=")), isSecretName(word[..<equals]) {
-      // What is quoted comes as the next word.
-      if equals + 1 == word.endIndex {
-        state.expects = .word
-        return (Array(word), false)
-      }
-      return (Array(word[...equals]) + Self.mask, true)
-    }
-    if let colon = word.firstIndex(of: UInt8(ascii: ":")), !word[colon...].starts(with: "://".utf8),
-      isSecretName(word[..<colon])
-    {
-      state.expects = .rest
-      return colon + 1 == word.endIndex ? (Array(word), false) : (Array(word[...colon]) + Self.mask, true)
-    }
-    if word.starts(with: "--".utf8), isSecretName(word) {
-      state.expects = .word
-      return (Array(word), false)
-    }
-    return maskUserInfo(word)
-  }
-
-  /// `scheme://user:secret@host`
-  private func maskUserInfo(_ word: ArraySlice<UInt8>) -> ([UInt8], Bool) {
-    guard let scheme = word.firstRange(of: Array("://".utf8)) else { return (Array(word), false) }
-    let rest = word[scheme.upperBound...]
-    let authority = rest[..<(rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex)]
-    guard let at = authority.lastIndex(of: UInt8(ascii: "@")),
-      let colon = authority[..<at].firstIndex(of: UInt8(ascii: ":")), colon + 1 < at
-    else { return (Array(word), false) }
-    return (Array(word[...colon]) + Self.mask + Array(word[at...]), true)
-  }
-
-  private func isSecretName(_ name: ArraySlice<UInt8>) -> Bool {
+  fileprivate func isSecretName(_ name: ArraySlice<UInt8>) -> Bool {
     let lower = name.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
     return names.contains { part in lower.firstRange(of: part) != nil }
   }
 
-  private static func isSeparator(_ byte: UInt8) -> Bool {
+  fileprivate static func isOfName(_ byte: UInt8) -> Bool {
     switch byte {
-    case 0...32, UInt8(ascii: "'"), UInt8(ascii: "\""), UInt8(ascii: "`"), UInt8(ascii: ";"), UInt8(ascii: "|"),
-      UInt8(ascii: "&"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "<"), UInt8(ascii: ">"):
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):
       true
     default: false
     }
   }
+}
 
-  private static func isQuote(_ byte: UInt8) -> Bool {
-    byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "`")
+/// One argument, gone through from its beginning.
+private struct Script {
+  private let mask: SecretMask
+  private let text: [UInt8]
+  private var at = 0
+  private var out: [UInt8] = []
+
+  init(_ mask: SecretMask, _ text: [UInt8]) {
+    self.mask = mask
+    self.text = text
   }
+
+  consuming func masked() -> [UInt8] {
+    while at < text.count {
+      if !step() {
+        out.append(text[at])
+        at += 1
+      }
+    }
+    return out
+  }
+
+  /// Takes what begins here, if it is of interest.
+  private mutating func step() -> Bool {
+    if isAtWord, let prefix = mask.prefixes.first(where: { text[at...].starts(with: $0) }) {
+      let end = text[at...].firstIndex { !SecretMask.isOfName($0) } ?? text.count
+      guard end - at >= prefix.count + 8 else { return takeName() }
+      out += SecretMask.mask
+      at = end
+      return true
+    }
+    if text[at...].starts(with: "://".utf8) { return takeUserInfo() }
+    return takeName()
+  }
+
+  private var isAtWord: Bool { at == 0 || !SecretMask.isOfName(text[at - 1]) }
+
+  /// A name, and the value behind it where it is a secret's.
+  private mutating func takeName() -> Bool {
+    guard isAtWord, SecretMask.isOfName(text[at]) else { return false }
+    let end = text[at...].firstIndex { !SecretMask.isOfName($0) } ?? text.count
+    let name = text[at..<end]
+    out += name
+    at = end
+    guard mask.isSecretName(name) else { return true }
+    // `"password": "x"`, `password = x`, `X-Token: x y`, `--password x`.
+    var next = end
+    while next < text.count, isQuote(text[next]) || isSpace(text[next]) { next += 1 }
+    if next < text.count, text[next] == UInt8(ascii: "=") || text[next] == UInt8(ascii: ":") {
+      takeValue(behind: next, isHeader: text[next] == UInt8(ascii: ":") && next == end)
+    } else if name.first == UInt8(ascii: "-"), end < text.count, isSpace(text[end]) {
+      takeValue(behind: end, isHeader: false)
+    }
+    return true
+  }
+
+  /// Masks a value: in quotes to the end of the quotation, a header's to the end of the one around it, another to the end
+  /// of the word.
+  private mutating func takeValue(behind place: Int, isHeader: Bool) {
+    var start = place + 1
+    while start < text.count, isSpace(text[start]) { start += 1 }
+    // What is behind a backslash is quoted within quotes.
+    if start < text.count, text[start] == UInt8(ascii: "\\") { start += 1 }
+    var end = start
+    if start < text.count, isQuote(text[start]) {
+      let quote = text[start]
+      start += 1
+      end = text[start...].firstIndex(of: quote) ?? text.count
+    } else if isHeader {
+      end = text[start...].firstIndex(where: isQuote) ?? text.count
+    } else {
+      end = text[start...].firstIndex { isSpace($0) || isQuote($0) || ";|&()<>,{}".utf8.contains($0) } ?? text.count
+    }
+    guard end > start else { return }
+    out += text[at..<start]
+    out += SecretMask.mask
+    at = end
+  }
+
+  /// `scheme://user:secret@host`
+  private mutating func takeUserInfo() -> Bool {
+    let start = at + 3
+    let end = text[start...].firstIndex { isSpace($0) || isQuote($0) } ?? text.count
+    guard let sign = text[start..<end].lastIndex(of: UInt8(ascii: "@")) else { return false }
+    let colon = text[start..<sign].firstIndex(of: UInt8(ascii: ":"))
+    let secret = colon.map { $0 + 1 } ?? start
+    // Without a colon it is a user's name, unless it looks like a secret.
+    guard colon != nil || mask.prefixes.contains(where: { text[secret...].starts(with: $0) }) else { return false }
+    out += text[at..<secret]
+    out += SecretMask.mask
+    at = sign
+    return true
+  }
+
+  private func isQuote(_ byte: UInt8) -> Bool { "'\"`".utf8.contains(byte) }
+  private func isSpace(_ byte: UInt8) -> Bool { byte <= 32 }
 }
 
 extension AgentRules {

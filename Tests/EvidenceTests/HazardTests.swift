@@ -112,6 +112,13 @@ struct HazardTests {
     #expect(try shelf.prove(from: 30).hazards.map(\.kind) == ["inherited"])
   }
 
+  @Test("a deputy of a session of which retention has left nothing is anybody's")
+  func goneSession() throws {
+    let shelf = try shelf()
+    try shelf.write(access("/data/a.csv", session: 77, [.open, .read, .influenced], from: 20, to: 20))
+    #expect(try shelf.prove(to: 50) { $0.scope = .agent("other") }.hazards.map(\.kind) == ["influenced"])
+  }
+
   @Test("what was written is known to the next run: by one session, or by several")
   func written() throws {
     let file = FileIdentity(fileSystem: 7, inode: 5, generation: 1),
