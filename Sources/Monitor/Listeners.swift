@@ -9,18 +9,24 @@ enum Listeners {
   /// The processes that hold a socket at the address, as `pid` sees the network; nil where it is another host's.
   static func at(_ peer: Peer, seenBy pid: Int32) -> [Int32]? {
     // The namespace of who is gone cannot be asked any more; most have the host's.
-    let base = (try? Procfs.file("/proc/\(pid)/net/unix")) != nil ? "/proc/\(pid)/net/" : "/proc/net/"
+    let base = (try? Procfs.file("/proc/\(pid)/net/unix")) != nil ? "/proc/\(pid)/net/" : "/proc/self/net/"
+    // A socket's file can be reached from another network namespace; of addresses the host knows its own.
+    let bases = base == "/proc/self/net/" ? [base] : [base, "/proc/self/net/"]
     let sockets: Set<UInt64>
     switch peer {
     case .local(let name):
       let file = name.first == 0 ? nil : file(name, seenBy: pid)
-      sockets = local(name, text(base + "unix")) { bound in
-        guard let file, let other = try? FileStatus(path: bound, following: true) else { return false }
-        return file.device == other.device && file.inode == other.inode
+      sockets = bases.reduce(into: []) { found, base in
+        found.formUnion(
+          local(name, text(base + "unix")) { bound in
+            guard let file, let other = try? FileStatus(path: bound, following: true) else { return false }
+            return file.device == other.device && file.inode == other.inode
+          })
       }
     case .network(let address, let port):
-      guard isOwn(address, base) else { return nil }
-      sockets = ["tcp", "tcp6", "udp", "udp6"].reduce(into: []) { $0.formUnion(network(port, text(base + $1))) }
+      guard bases.contains(where: { isOwn(address, $0) }) else { return nil }
+      sockets = bases.flatMap { base in ["tcp", "tcp6", "udp", "udp6"].map { base + $0 } }
+        .reduce(into: []) { $0.formUnion(network(port, text($1))) }
     }
     return sockets.isEmpty ? [] : holders(of: sockets)
   }
@@ -38,17 +44,16 @@ enum Listeners {
   /// The inodes of the Unix sockets that bear a name: one that listens, and those that it accepted. An abstract name is
   /// shown with `@` for its NUL.
   ///
-  /// - Parameter isSame: whether a path with the same last component leads to the same file.
+  /// - Parameter isSame: whether a path leads to the same file.
   static func local(_ name: [UInt8], _ table: [UInt8], isSame: ([UInt8]) -> Bool = { _ in false }) -> Set<UInt64> {
-    let wanted = name.first == 0 ? [UInt8(ascii: "@")] + name.dropFirst() : name
-    let last = wanted[(wanted.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...]
+    let wanted = name.first == 0 ? name.map { $0 == 0 ? UInt8(ascii: "@") : $0 } : name
+    let isPath = wanted.first != UInt8(ascii: "@")
     var found: Set<UInt64> = []
     for line in table.split(separator: 0x0a).dropFirst() {
       // Num RefCount Protocol Flags Type St Inode Path
       let fields = line.split(separator: 0x20, maxSplits: 7)
       guard fields.count == 8, let inode = number(fields[6], base: 10) else { continue }
-      if fields[7].elementsEqual(wanted) || fields[7].suffix(last.count).elementsEqual(last) && isSame(Array(fields[7]))
-      {
+      if fields[7].elementsEqual(wanted) || isPath && fields[7].first == UInt8(ascii: "/") && isSame(Array(fields[7])) {
         found.insert(inode)
       }
     }

@@ -171,6 +171,22 @@ struct AuditTests {
     #expect(deputies(scene, "later").isEmpty)
   }
 
+  @Test(
+    "a server that an interpreter runs, as agents are run: what it did before audit told is recalled like any other's")
+  func interpreter() throws {
+    var scene = try scene()
+    scene.listeners[.local(Array("/run/door".utf8))] = [500]
+    scene.fork(100, 500)
+    scene.exec(500, 10, "node", inode: 903)
+    try scene.batch()
+    scene.read(500, "target", 61)
+    let asked = scene.now / 1_000_000 - 1
+    try scene.batch()
+    scene.audit([call(42, 200, "alibi-connect"), (1306, Self.door)], milliseconds: asked)
+    try scene.batch()
+    #expect(deputies(scene, "target").count == 1)
+  }
+
   @Test("a process that is traced, or whose memory is read")
   func traced() throws {
     var scene = try scene()

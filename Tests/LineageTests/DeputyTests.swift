@@ -71,6 +71,29 @@ struct DeputyTests {
     #expect(deputies(scene, "early").count == 1)
   }
 
+  @Test(
+    "lineage is read after files' events: a birth or a mapping may be told of in the batch before what made it matter")
+  func toldEarlier() throws {
+    var scene = try scene()
+    write(&scene, 200, "makefile", 50)
+    try scene.batch()
+    scene.fork(300, 301)
+    scene.fork(100, 302)
+    scene.map(302, 51, "/home/u/proj/library", executable: true)
+    // The queue was not seen empty after these.
+    try scene.batch(empty: false)
+    scene.read(300, "makefile", 50)
+    write(&scene, 200, "library", 51)
+    try scene.batch()
+    scene.read(301, "target", 60)
+    scene.read(302, "second", 61)
+    scene.read(100, "other", 62)
+    try scene.batch()
+    #expect(deputies(scene, "target").count == 1)
+    #expect(deputies(scene, "second").count == 1)
+    #expect(deputies(scene, "other").isEmpty)
+  }
+
   @Test("what such a process writes is the session's work in turn: source, object, program")
   func compiled() throws {
     var scene = try scene()
