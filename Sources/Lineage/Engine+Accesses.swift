@@ -219,10 +219,10 @@ extension Engine {
           operations, nil, .unattributed, time)
       }
       if let deputy = claim.deputy {
+        // Whose process it is does not matter, and is not told: all of one session's deputies are one.
         note(
           EpisodeKey(
-            pid: pid, startedAt: key.startedAt, session: deputy.session, identity: identity, path: place,
-            channels: deputy.channels),
+            pid: 0, startedAt: 0, session: deputy.session, identity: identity, path: place, channels: deputy.channels),
           name, operations, nil, deputy.session == nil ? .unattributed : .observed, time)
       }
     }
@@ -297,8 +297,22 @@ extension Engine {
   private mutating func write(_ key: EpisodeKey, _ episode: Episode) {
     episodes[key] = nil
     openPaths[ProcessFile(pid: key.pid, identity: key.identity)] = nil
+    if isToldAlready(key, episode.access.operations) { return }
     findings.append(.access(episode.access))
     noteLeftOpen(episode.access)
+  }
+
+  /// What a deputy mapped is held from then on, as far as anybody knows: what is like it has been said with that.
+  private mutating func isToldAlready(_ key: EpisodeKey, _ operations: Operations) -> Bool {
+    guard !key.channels.isEmpty else { return false }
+    if let told = mappedByDeputies[key], operations.isSubset(of: told.union(Operations.qualifiers).union(.open)) {
+      return true
+    }
+    guard operations.contains(.mapped) else { return false }
+    // Forgotten, it is told once more.
+    if mappedByDeputies.count >= Self.mostMappedByDeputies { mappedByDeputies.removeAll() }
+    mappedByDeputies[key] = operations
+    return false
   }
 
   // MARK: - Strangers

@@ -35,6 +35,9 @@ extension Engine {
     formerDeputies = Dictionary(deputies.map { ($0.key.pid, $0) }, uniquingKeysWith: { $1 })
   }
 
+  /// Records were given up: what would not be told again is told again.
+  public mutating func forgetTold() { mappedByDeputies.removeAll() }
+
   /// What an earlier run knew of a process that a look at /proc found.
   func formerDeputy(_ process: ObservedProcess) -> Deputy? {
     guard let known = formerDeputies[process.pid], process.startedAt.isStart(of: known.key) else { return nil }

@@ -144,6 +144,10 @@ extension Engine {
       try archive(&pid)
       try archive(&since)
     }
+    try archive.table(&mappedByDeputies, .blank, []) { (archive, key, operations) throws(JournalError) in
+      try archive(&key)
+      try archive(&operations)
+    }
     try archive.set(&recordedDeputies, 0) { (archive, pid) throws(JournalError) in try archive(&pid) }
   }
 

@@ -80,6 +80,9 @@ public struct Engine {
   var unrecordedDeputies: [Int32: UInt64] = [:]
   /// Deputies that the store knows.
   var recordedDeputies: Set<Int32> = []
+  /// What deputies mapped and was told of, with what was done.
+  var mappedByDeputies: [EpisodeKey: Operations] = [:]
+  static let mostMappedByDeputies = 4096
   /// Deputies of an earlier run of the service, by pid.
   var formerDeputies: [Int32: FormerDeputy] = [:]
   var nextSession: Int64

@@ -358,6 +358,7 @@ final class Recorder: @unchecked Sendable {
     // Coverage may reach no further than before what is given up.
     let to = max(Timestamp(nanoseconds: Int64(Clock.wall.now)), covered?.to ?? from)
     backlog.giveUp(Interval(from: min(from, to), to: to))
+    engine.forgetTold()
     shared.withLock { $0.lostSince = min(from, to) }
     keepSnapshot()
     kept = at

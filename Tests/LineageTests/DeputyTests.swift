@@ -198,6 +198,26 @@ struct DeputyTests {
     #expect(deputies(scene, "library").contains { $0.operations.contains(.mapped) })
   }
 
+  @Test("what deputies map again and again, a library, is told once, for it is held from then on; what is more is told")
+  func mappedAgain() throws {
+    var scene = try scene()
+    write(&scene, 200, "hook", 50)
+    try scene.batch()
+    scene.read(300, "hook", 50)
+    try scene.batch()
+    for pid in 310..<330 as Range<Int32> {
+      scene.fork(300, pid)
+      scene.event(0x31, pid, 12, "library", 70)
+      scene.map(pid, 70, "/home/u/proj/library", executable: true)
+      scene.exit(pid)
+      try scene.batch()
+    }
+    #expect(deputies(scene, "library").count == 1)
+    write(&scene, 300, "library", 70)
+    try scene.batch()
+    #expect(deputies(scene, "library").count == 2)
+  }
+
   @Test("a file that was renamed over its place is the session's work, one that was only read is not")
   func placed() throws {
     var scene = try scene()
