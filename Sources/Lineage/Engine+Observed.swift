@@ -98,7 +98,8 @@ extension Engine {
 extension Life {
   /// Whether what was found in /proc is this life of the pid.
   func isSame(as process: ObservedProcess) -> Bool {
-    process.startedAt.isStart(of: key)
+    let isNear = key.startedAt.apart(from: process.startedAt) < Engine.startTolerance
+    return isNear || key.provenance != .unknown && process.startedAt.isStart(of: key)
   }
 }
 

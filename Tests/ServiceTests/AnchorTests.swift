@@ -222,7 +222,8 @@ extension ServiceTests {
       let size = try seal(service)
       try eventually("the witness goes on") { witness.seen >= size }
       #expect(try service.recorder() == recorder)
-      #expect(service.prove(untouched, from: from).status == 0)
+      let proven = service.prove(untouched, from: from)
+      #expect(proven.status == 0, "\(proven.output)")
       // Killed with its service it leaves nobody behind.
       let second = try sender(service)
       kill(recorder, SIGKILL)
@@ -242,7 +243,8 @@ extension ServiceTests {
       let from = service.moment()
       try agent.run("true")
       let size = try seal(service)
-      #expect(service.prove(untouched, from: from).status == 0)
+      let proven = service.prove(untouched, from: from)
+      #expect(proven.status == 0, "\(proven.output)")
       try eventually("status tells") { try anchors(service)["witness"]?.problem != nil }
       #expect(service.alibi("status").status == 0)
       #expect(try status(service)["seal_problem"] is NSNull || status(service)["seal_problem"] == nil)
@@ -289,7 +291,8 @@ extension ServiceTests {
       let quiet = try agent.file("quiet.txt")
       let start = service.moment()
       try agent.run("true")
-      #expect(service.prove(quiet, from: start, "--out", out("bundle"), "--allow-gaps").status == 0)
+      let proven = service.prove(quiet, from: start, "--out", out("bundle"), "--allow-gaps")
+      #expect(proven.status == 0, "\(proven.output)")
       let verified = try Subprocess.run(Place.programs + "/alibi", ["verify", out("bundle"), "--key", key, "--json"])
       let answer = try #require(try JSONSerialization.jsonObject(with: Data(verified.output.utf8)) as? [String: Any])
       let lag = (answer["certificate"] as? [String: Any])?["anchor_lag_seconds"] as? String
@@ -363,7 +366,8 @@ extension ServiceTests {
       let untouched = try agent.file("untouched.txt")
       let from = service.moment()
       try agent.run("true")
-      #expect(service.prove(untouched, from: from).status == 0)
+      let proven = service.prove(untouched, from: from)
+      #expect(proven.status == 0, "\(proven.output)")
       #expect(try incidents(service).isEmpty)
       #expect(try service.stop().status == 0)
     }
