@@ -158,6 +158,8 @@ extension Engine {
 
   /// A process of a session runs another program, of which there is a record.
   mutating func expectCommand(_ pid: Int32, _ record: Int64, at time: UInt64) {
+    // Without audit nobody ever tells.
+    guard audit.isHeard else { return }
     audit.commands[pid, default: []].append(AuditTrail.Command(record: record, since: time))
     if let count = audit.commands[pid]?.count, count > 64 { audit.commands[pid]?.removeFirst(count - 64) }
   }

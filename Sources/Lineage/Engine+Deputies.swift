@@ -150,7 +150,7 @@ extension Engine {
   }
 
   /// Whose work it is what a process writes: its session's, or of the session that it works for; nil for nobody's.
-  private func author(_ pid: Int32) -> Deputy? {
+  func author(_ pid: Int32) -> Deputy? {
     let lives = processes.lives(pid)
     // Of whom nothing is known may be of any session.
     guard !lives.isEmpty else { return Deputy(session: nil, channels: []) }
@@ -173,19 +173,23 @@ extension Engine {
   private mutating func followMappings(_ recruits: inout Set<Int32>) -> Bool {
     guard !written.isEmpty else { return false }
     var isNew = false
-    for event in lateMappings + timeline {
-      guard case .map(let pid, let mapping) = event.what, mapping.inode != 0, processes[pid]?.session == nil,
-        let fileSystem = fileSystems.fileSystem(device: mapping.device)
-      else { continue }
-      var file = FileIdentity(fileSystem: fileSystem, inode: mapping.inode, generation: mapping.generation)
-      var writer = written.writer(of: file)
-      // Where events come with a descriptor, nobody tells the generation.
-      file.generation = 0
-      writer = writer ?? written.writer(of: file)
-      let isByReading = !mapping.isExecutable && processes[pid].map { $0.epochStarted <= event.time } ?? false
-      if let writer, recruit(pid, writer, isByReading: isByReading, &recruits) { isNew = true }
-    }
+    for event in lateMappings where follow(mapping: event, &recruits) { isNew = true }
+    for event in timeline where follow(mapping: event, &recruits) { isNew = true }
     return isNew
+  }
+
+  private mutating func follow(mapping event: LineageEvent, _ recruits: inout Set<Int32>) -> Bool {
+    guard case .map(let pid, let mapping) = event.what, mapping.inode != 0, processes[pid]?.session == nil,
+      let fileSystem = fileSystems.fileSystem(device: mapping.device)
+    else { return false }
+    var file = FileIdentity(fileSystem: fileSystem, inode: mapping.inode, generation: mapping.generation)
+    var writer = written.writer(of: file)
+    // Where events come with a descriptor, nobody tells the generation.
+    file.generation = 0
+    writer = writer ?? written.writer(of: file)
+    guard let writer else { return false }
+    let isByReading = !mapping.isExecutable && processes[pid].map { $0.epochStarted <= event.time } ?? false
+    return recruit(pid, writer, isByReading: isByReading, &recruits)
   }
 
   /// Who was born of a deputy within the batch may have been born after it became one. Lineage may have told of the birth

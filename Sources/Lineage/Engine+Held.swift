@@ -18,9 +18,7 @@ extension Engine {
     var operations: Operations = [.read, .mapped]
     if mapping.isExecutable { operations.insert(.exec) }
     if mapping.isShared { operations.insert(mapping.isWritable ? .mapWritable : .mapShared) }
-    if operations.contains(.mapWritable), let session = processes[pid]?.session ?? processes[pid]?.deputy?.session {
-      _ = noteWritten(identity, by: session)
-    }
+    if operations.contains(.mapWritable), let author = author(pid) { _ = noteWritten(identity, by: author.session) }
     if isRawDevice(identity, at: RawPath(path), &oracle) { operations.insert(.rawDevice) }
     let place = openPaths[ProcessFile(pid: pid, identity: identity)] ?? RawPath(path)
     enter(
