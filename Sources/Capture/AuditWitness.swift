@@ -33,7 +33,7 @@ public final class AuditWitness: Sendable {
         warn("audit is locked: \(AuditHindrance.locked(isEnabled: true))")
       } else {
         // A boot ends what was altered, and with it the note.
-        try OwnFiles.write(note, try Procfs.bootID() + " " + state.description)
+        try OwnFiles.replace(note, with: Array((try Procfs.bootID() + " " + state.description).utf8))
       }
       var owner = true
       do throws(Errno) { source = try AuditSource(.owner, receiveBuffer: Self.room) } catch {

@@ -112,17 +112,6 @@ public enum OwnFiles {
     return count <= 2
   }
 
-  /// Puts a file in the place of what may be there.
-  public static func write(_ path: String, _ text: String) throws(Errno) {
-    let new = path + ".new"
-    let file = try OwnedDescriptor.open(new, [.readWrite, .create, .truncate])
-    let raw = file.raw
-    let bytes = Array(text.utf8)
-    _ = try call { unsafe Glibc.write(raw, bytes, bytes.count) }
-    _ = try call { fsync(raw) }
-    try rename(new, to: path)
-  }
-
   /// Removes a file, if it is there.
   public static func remove(_ path: String) { _ = unsafe unlink(path) }
 }

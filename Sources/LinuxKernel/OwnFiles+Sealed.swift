@@ -1,6 +1,6 @@
 internal import Glibc
 
-// Files that are written once and then only read.
+// Files that are written at once: whole, or sealed.
 extension OwnFiles {
   /// Whoever may read `model` may read the file, and nobody may write it: chown(2), chmod(2).
   public static func seal(_ path: String, like model: String) throws(Errno) {
@@ -18,6 +18,18 @@ extension OwnFiles {
     let (group, mode) = (info.st_gid, info.st_mode & mask)
     _ = try call { unsafe chown(path, .max, group) }
     _ = try call { unsafe chmod(path, mode) }
+  }
+
+  /// Puts a file that root alone may read in the place of what may be there: all of it, on the disk, or nothing.
+  public static func replace(_ path: String, with bytes: [UInt8]) throws(Errno) {
+    let new = path + ".new"
+    let file = try OwnedDescriptor.open(new, [.writeOnly, .create, .truncate])
+    let raw = file.raw
+    _ = fchmod(raw, 0o600)
+    try file.write(bytes)
+    _ = try call { fsync(raw) }
+    try rename(new, to: path)
+    try? sync(path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
   }
 
   /// Waits until a file, or which files a directory has, is on the disk: fsync(2).

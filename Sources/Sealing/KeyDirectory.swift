@@ -89,16 +89,9 @@ public struct KeyDirectory: Sendable {
 
   /// All of it, or nothing: a torn key would be no key, and the log's name is taken.
   private static func write(_ bytes: [UInt8], to path: String) throws(KeyError) {
-    let new = path + ".new"
-    do throws(Errno) {
-      let file = try OwnedDescriptor.open(new, [.writeOnly, .create, .truncate])
-      _ = fchmod(file.raw, 0o600)
-      try file.write(bytes)
-      guard fsync(file.raw) == 0 else { throw Errno(rawValue: errno) }
-    } catch {
-      throw KeyError(description: "\(new): \(error)")
+    do throws(Errno) { try OwnFiles.replace(path, with: bytes) } catch {
+      throw KeyError(description: "\(path): \(error)")
     }
-    try rename(new, to: path)
   }
 
   private static func rename(_ old: String, to path: String) throws(KeyError) {
