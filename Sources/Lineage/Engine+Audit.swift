@@ -80,7 +80,7 @@ extension Engine {
       }
       return true
     }
-    guard let told = Told(event) else { return true }
+    guard let told = AuditTold(event) else { return true }
     guard let session = session(of: told.pid) else {
       return !processes.lives(told.pid).contains { $0.undecidedSince != nil }
     }
@@ -167,7 +167,7 @@ extension Engine {
   /// Executions of one process are told by both witnesses in the same order; the stamp is a few milliseconds off.
   ///
   /// - Returns: whether its record is known.
-  private mutating func noteCommand(_ event: AuditEvent, _ told: Told, at time: UInt64) -> Bool {
+  private mutating func noteCommand(_ event: AuditEvent, _ told: AuditTold, at time: UInt64) -> Bool {
     guard let arguments = event.arguments() else { return true }
     guard var waiting = audit.commands[told.pid] else { return false }
     waiting.removeAll { $0.since.later(by: Self.stampTolerance) < time }
@@ -187,7 +187,7 @@ extension Engine {
   // MARK: - Denied attempts
 
   /// Somebody of a session was refused something: never an access, and told.
-  private mutating func noteDenial(_ told: Told, in session: Int64, at time: UInt64) {
+  private mutating func noteDenial(_ told: AuditTold, in session: Int64, at time: UInt64) {
     guard let exit = told.exit, exit < 0, let error = Int32(exactly: -exit) else { return }
     var operations = Operations.denied
     switch told.attempt {
@@ -212,186 +212,4 @@ extension Engine {
 
   /// Stamps are as coarse as the kernel's tick, which is never longer.
   private static let tick: UInt64 = 10_000_000
-
-  // MARK: - Contacts
-
-  /// Before accesses: what bystanders do from now on is kept for a while, as long as there are sessions.
-  mutating func keepRecent() {
-    if sessions.isEmpty || !audit.isHeard { recent.clear() } else { recent.begin(batch) }
-  }
-
-  /// A session asked processes outside to do something; nobody was found where they are gone already.
-  private mutating func contact(
-    _ pids: [Int32], by session: Int64, since time: UInt64, _ source: some BatchSource, _ oracle: inout some Oracle
-  ) {
-    let deputy = Deputy(session: session, channels: .contacted)
-    let oldest = recent.oldest ?? batch.upper
-    if oldest > time {
-      findings.append(
-        .gap(
-          Gap(
-            time: Interval(from: wall(time), to: wall(oldest)), source: "deputies",
-            reason: "what a process had done that a session asked for something was not kept so long", fileSystem: nil))
-      )
-    }
-    // Of whom nothing is known, a thread's number among them, may be any.
-    guard !pids.isEmpty, pids.allSatisfy({ processes[$0] != nil }) else {
-      incident("contact-gone", "a session asked a process for something that was gone before it was looked for")
-      // What they do in this batch has not been looked at yet.
-      return audit.gone.append((deputy, time))
-    }
-    var asked = Set(pids).filter { processes[$0]?.session == nil }
-    // Who was born of them since may have been born for that.
-    var isNew = true
-    while isNew {
-      isNew = false
-      for life in processes.current.values
-      where asked.contains(life.parent) && life.key.startedAt >= time && life.session == nil {
-        if asked.insert(life.key.pid).inserted { isNew = true }
-      }
-    }
-    for pid in asked.sorted() where processes.makeDeputy(pid, deputy) {
-      unrecordedDeputies[pid] = batch.upper
-      recall(pid, deputy, since: time, &oracle)
-    }
-  }
-
-  /// After accesses: what any of those may have done who were gone before they were looked for.
-  mutating func recallGone(_ oracle: inout some Oracle) {
-    for (deputy, time) in audit.gone { recall(nil, deputy, since: time, &oracle) }
-    audit.gone.removeAll(keepingCapacity: true)
-  }
-
-  /// Keeps as a deputy's what a bystander did since, though it was nobody's when it was read; of everybody where nobody
-  /// can be named.
-  private mutating func recall(_ pid: Int32?, _ deputy: Deputy, since time: UInt64, _ oracle: inout some Oracle) {
-    let now = batch
-    defer { batch = now }
-    for (end, bytes) in recent.events(since: time) {
-      batch = end
-      unsafe recall(pid, deputy, bytes.span.bytes, &oracle)
-    }
-  }
-
-  private mutating func recall(_ pid: Int32?, _ deputy: Deputy, _ bytes: RawSpan, _ oracle: inout some Oracle) {
-    var offset = 0
-    while let record = try? FanotifyRecord.next(in: bytes, at: &offset) {
-      guard pid == nil || record.pid == pid, let file = record.target.flatMap({ identity($0, in: bytes) }) else {
-        continue
-      }
-      let name = bytes.copy(record.name)
-      let directory = record.directory.flatMap { reference($0, in: bytes) }
-      let places = directory.map { paths(of: name, in: $0, &oracle) } ?? []
-      enter(
-        record.pid, file, for: deputy, places: places, name: name, operations: Operations(record.mask, isLink: false))
-    }
-  }
-}
-
-/// What an event of audit says, as far as it matters.
-private struct Told {
-  enum Key { case exec, denied, connect, memory, other }
-  enum Attempt { case open, change, execute }
-
-  var pid: Int32 = 0
-  var key = Key.other
-  var hasSucceeded = false
-  var exit: Int64?
-  var attempt = Attempt.open
-  var directory: RawPath?
-  /// The name as it was given.
-  var name: RawPath?
-  var inode: UInt64?
-  var device: UInt64?
-  var peer: Peer?
-  /// The process that it was done to.
-  var object: Int32?
-  /// Whether a relative name is one of the working directory.
-  private var isOfDirectory = true
-
-  init?(_ event: AuditEvent) {
-    var call: AuditSyscall?
-    var told = Self.blank
-    event.forEach { record, bytes in
-      if call == nil, let found = AuditSyscall(record, in: bytes) {
-        call = found
-        told.take(found, in: bytes)
-      } else if let path = AuditPath(record, in: bytes), path.role != .parent, told.name == nil {
-        told.name = path.name.map { RawPath($0.bytes(in: bytes)) }
-        told.inode = path.inode
-        told.device = path.device
-      } else if let directory = AuditNote.workingDirectory(record, in: bytes) {
-        told.directory = RawPath(directory.bytes(in: bytes))
-      } else if let address = AuditAddress(record, in: bytes) {
-        told.peer = Peer(address, in: bytes)
-      } else if let object = AuditObject(record, in: bytes) {
-        told.object = object.pid
-      }
-    }
-    guard call != nil else { return nil }
-    if told.key == .memory, told.object == nil { told.object = told.processOfName }
-    self = told
-  }
-
-  private init() {}
-  private static var blank: Told { Told() }
-
-  private mutating func take(_ call: AuditSyscall, in bytes: RawSpan) {
-    pid = call.caller.pid
-    exit = call.exit
-    hasSucceeded = call.isSuccess == true
-    let words = (call.key?.bytes(in: bytes) ?? []).split(separator: 1).map { String(decoding: $0, as: UTF8.self) }
-    for word in words {
-      switch word {
-      case "alibi-exec": key = .exec
-      case "alibi-denied": key = .denied
-      case "alibi-connect": key = .connect
-      case "alibi-memory": key = .memory
-      default: continue
-      }
-    }
-    // AT_FDCWD
-    let kind = call.call
-    isOfDirectory = kind != .other && (!kind.isRelative || UInt32(truncatingIfNeeded: call.a0) == 0xffff_ff9c)
-    switch kind {
-    case .execute, .executeAt: attempt = .execute
-    case .change, .changeAt: attempt = .change
-    case .process: object = Int32(truncatingIfNeeded: call.a0)
-    // PTRACE_TRACEME: the parent, which is of the session, traces.
-    case .trace: if call.a0 == 0 { key = .other }
-    case .open, .openAt, .other: break
-    }
-  }
-
-  /// The process in a name below /proc.
-  private var processOfName: Int32? {
-    guard let path, path.bytes.starts(with: "/proc/".utf8) else { return nil }
-    return Int32(String(decoding: path.bytes.dropFirst(6).prefix { $0 != 0x2f }, as: UTF8.self))
-  }
-
-  /// Where the name was looked up; nil where that cannot be told.
-  var path: RawPath? {
-    guard let name, !name.bytes.isEmpty else { return nil }
-    if name.isAbsolute { return name.lexicallyNormal }
-    guard isOfDirectory, let directory, directory.isAbsolute else { return nil }
-    return RawPath(directory.bytes + [0x2f] + name.bytes).lexicallyNormal
-  }
-}
-
-extension Peer {
-  /// Nil for what leads to no process: netlink and others, an address without a name.
-  fileprivate init?(_ address: AuditAddress, in bytes: RawSpan) {
-    func big(_ value: some FixedWidthInteger) -> [UInt8] {
-      unsafe withUnsafeBytes(of: value.bigEndian) { unsafe Array($0) }
-    }
-    switch address {
-    case .unix(let name, let isAbstract):
-      let text = name.bytes(in: bytes)
-      if text.isEmpty { return nil }
-      self = .local(isAbstract ? [0] + text : text)
-    case .ipv4(let address, let port): self = .network(big(address), port: port)
-    case .ipv6(let high, let low, let port): self = .network(big(high) + big(low), port: port)
-    case .other: return nil
-    }
-  }
 }

@@ -20,9 +20,12 @@ extension OwnFiles {
     _ = try call { unsafe chmod(path, mode) }
   }
 
+  /// Where `replace` writes a file before it takes its place; it is still there where that was cut short.
+  public static func unfinished(_ path: String) -> String { path + ".new" }
+
   /// Puts a file that root alone may read in the place of what may be there: all of it, on the disk, or nothing.
   public static func replace(_ path: String, with bytes: [UInt8]) throws(Errno) {
-    let new = path + ".new"
+    let new = unfinished(path)
     let file = try OwnedDescriptor.open(new, [.writeOnly, .create, .truncate])
     let raw = file.raw
     _ = fchmod(raw, 0o600)

@@ -130,7 +130,7 @@ extension KeyDirectory {
   /// Makes the key that is to take a role's place, beside it.
   static func stage(_ role: String, of name: String, state: String) throws(KeyError) {
     let beside = path(state, role) + next
-    guard unsafe access(beside, F_OK) != 0 else {
+    guard !isThere(beside) else {
       throw KeyError(description: "\(beside): left by an earlier rotation, which has not ended")
     }
     try make(name, at: beside)
@@ -142,14 +142,16 @@ extension KeyDirectory {
     certificate = try Self.read(Self.path(state, "cert") + Self.next)
   }
 
-  /// Overwrites and removes what lies beside a key that stays in force, or what lies in the place of one that is.
+  /// Overwrites and removes what lies beside a key that stays in force, or what lies in the place of one that is; also
+  /// what was cut short in being written.
   ///
   /// A file system that writes elsewhere, or a disk that does, may keep the old bytes all the same.
   func settle(_ role: String, state: String, reached: () throws -> Void) throws {
     let place = Self.path(state, role)
     let beside = place + Self.next
+    for torn in [place, beside].map(OwnFiles.unfinished) where Self.isThere(torn) { try Self.discard(torn) }
     guard let staged = try? Self.read(beside) else {
-      if unsafe access(beside, F_OK) == 0 { try Self.discard(beside) }
+      if Self.isThere(beside) { try Self.discard(beside) }
       return
     }
     let inForce = role == "log" ? log.verifier : certificate.verifier
@@ -159,6 +161,8 @@ extension KeyDirectory {
     try Self.rename(beside, to: place)
     try reached()
   }
+
+  private static func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
   private static func discard(_ path: String) throws(KeyError) {
     try overwrite(path)

@@ -145,6 +145,17 @@ struct RotationTests {
     }
   }
 
+  @Test("a key that was cut short in being written is destroyed, too")
+  func torn() throws {
+    let vault = try vault()
+    for name in ["log.key.new", "cert.key.next.new"] {
+      #expect(FileManager.default.createFile(atPath: vault.directory + "/keys/" + name, contents: Data("PRIV".utf8)))
+    }
+    let made = try KeyRotation.run(state: vault.directory, vault.writer)
+    #expect(try files(vault).keys.sorted() == ["cert.key", "log.key"])
+    #expect(isAccepted(try certify(vault, made.keys), made.keys.log.verifier))
+  }
+
   @Test("keys of another log, and none, are no reason to sign with what is there")
   func foreign() throws {
     let (vault, other) = (try vault(), try vault())
