@@ -26,18 +26,28 @@ final class ServiceUnderTest {
   ///
   /// - Parameters:
   ///   - capture: what its configuration file says of capture.
+  ///   - audit: whether audit is a witness.
   ///   - state: where its store is; by default in a directory that goes with the test.
   init(
-    rules: String = Place.repository + "/rules", capture: String = "{}", state: String? = nil
+    rules: String = Place.repository + "/rules", capture: String = "{}", audit: Bool = false, state: String? = nil
   ) throws {
     scratch = try ScratchDirectory(in: "/tmp")
     self.state = state ?? scratch("state")
     run = scratch("run")
     self.rules = rules
-    try scratch.write("alibid.yaml", "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n")
+    try scratch.write(
+      "alibid.yaml",
+      "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n"
+        + (audit ? "audit: true\n" : ""))
     arguments = ["--config", scratch("alibid.yaml"), "--state", self.state]
     process = try Subprocess(Place.programs + "/alibid", arguments)
     try waitUntilReady()
+  }
+
+  /// What was altered of the machine's audit is given back before the state goes that tells of it.
+  deinit {
+    process.signal(SIGTERM)
+    _ = try? process.finish()
   }
 
   /// Adds to the configuration, for the next start.
