@@ -85,6 +85,7 @@ extension Engine {
       return !processes.lives(told.pid).contains { $0.undecidedSince != nil }
     }
     let time = monotonic(Timestamp(nanoseconds: Int64(clamping: event.stamp.milliseconds) &* 1_000_000))
+    if !told.capabilities.isEmpty { noteCapabilities(told, of: session, at: time, &oracle) }
     switch told.key {
     case .exec: return !told.hasSucceeded || noteCommand(event, told, at: time)
     case .denied: noteDenial(told, in: session, at: time)

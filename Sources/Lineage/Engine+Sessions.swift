@@ -65,6 +65,7 @@ extension Engine {
     if let former = life.session, life.died == nil { leave(former, at: time) }
     if let record = openRecord(pid), !joinedLate { expectCommand(pid, record, at: time) }
     askPrivilege(pid, at: joinedLate ? monotonic(started) : time, &oracle)
+    if !joinedLate { checkProgram(pid, life.executable, at: time, &oracle) }
     look(at: pid, in: session.id, since: time, &oracle)
   }
 

@@ -11,6 +11,9 @@ public enum Question: Hashable, Sendable {
   case environment(pid: Int32)
   /// Whether a process has root's rights now.
   case privilege(pid: Int32)
+  /// Whether the file of a program gives capabilities that are as good as root's to the process that has executed it.
+  /// Without a file: whether such capabilities, which it was told to have, are the host's own.
+  case gain(pid: Int32, program: [UInt8]?)
   /// What a device node is.
   case node(path: [UInt8])
   /// Which files a process holds open, by descriptors that it may have from elsewhere.
@@ -122,6 +125,10 @@ public struct Exchange: JournalValue, Hashable, Sendable {
       writer.write(UInt8(7))
       writer.write(pid)
       peer.write(to: &writer)
+    case .gain(let pid, let program):
+      writer.write(UInt8(8))
+      writer.write(pid)
+      writer.write(program)
     }
     answer.write(to: &writer)
   }
@@ -139,6 +146,7 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case 5: question = .node(path: try reader.byteString())
     case 6: question = .descriptors(pid: try reader.integer())
     case 7: question = .listeners(pid: try reader.integer(), try Peer(from: &reader))
+    case 8: question = .gain(pid: try reader.integer(), program: try reader.optionalByteString())
     default: throw .truncated(offset: at)
     }
     answer = try Answer(from: &reader)

@@ -20,6 +20,7 @@ struct SystemOracle: Oracle {
       case .facts(let pid): .facts(facts(of: pid))
       case .environment(let pid): .environment(environment(of: pid))
       case .privilege(let pid): .privilege(ProcessRights.of(pid))
+      case .gain(let pid, let program): .privilege(ProcessRights.gained(pid, by: program))
       case .node(let path): .node((try? FileStatus(path: path)).map { HeldFiles.kind(of: $0, path) })
       case .descriptors(let pid): HeldFiles.answer(pid)
       case .listeners(let pid, let peer): .listeners(Listeners.at(peer, seenBy: pid))
