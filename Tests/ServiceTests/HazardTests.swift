@@ -42,6 +42,8 @@ extension ServiceTests {
       .tool("setcap", "-h"), arguments: [false, true])
     func getsCapabilities(hasAudit: Bool) throws {
       let service = try ServiceUnderTest()
+      // In an orderly way, so that the machine's audit is as it was.
+      defer { _ = try? service.stop() }
       if hasAudit {
         _ = try service.stop()
         try service.configure("audit: true\n")
