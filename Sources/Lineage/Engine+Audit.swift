@@ -80,11 +80,10 @@ extension Engine {
       }
       return true
     }
+    if let isSettled = settleLogin(event) { return isSettled }
     guard let told = AuditTold(event) else { return true }
-    guard let session = session(of: told.pid) else {
-      return !processes.lives(told.pid).contains { $0.undecidedSince != nil }
-    }
-    let time = monotonic(Timestamp(nanoseconds: Int64(clamping: event.stamp.milliseconds) &* 1_000_000))
+    guard let session = session(of: told.pid) else { return !isUndecided(told.pid) }
+    let time = monotonic(event)
     if !told.capabilities.isEmpty { noteCapabilities(told, of: session, at: time, &oracle) }
     switch told.key {
     case .exec: return !told.hasSucceeded || noteCommand(event, told, at: time)
@@ -145,8 +144,16 @@ extension Engine {
   /// EINPROGRESS
   private static let inProgress: Int64 = 115
 
+  /// CLOCK_MONOTONIC of an event's stamp.
+  func monotonic(_ event: AuditEvent) -> UInt64 {
+    monotonic(Timestamp(nanoseconds: Int64(clamping: event.stamp.milliseconds) &* 1_000_000))
+  }
+
+  /// Whether a later batch may tell whose process it is.
+  func isUndecided(_ pid: Int32) -> Bool { processes.lives(pid).contains { $0.undecidedSince != nil } }
+
   /// The innermost session that a process is of, or was of when it was told of last.
-  private func session(of pid: Int32) -> Int64? {
+  func session(of pid: Int32) -> Int64? {
     for life in processes.lives(pid).reversed() {
       for session in [life.session] + life.formerSessions.reversed().map(\.session) {
         if let session, session != Self.canarySession { return session }

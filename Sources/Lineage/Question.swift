@@ -160,7 +160,8 @@ extension Answer {
       writer.write(UInt8(1))
       writer.write(path)
     case .facts(let facts):
-      writer.write(UInt8(2))
+      writer.write(UInt8(facts?.auditSession == nil ? 2 : 8))
+      if let session = facts?.auditSession { writer.write(session) }
       writer.write(UInt8(facts == nil ? 0 : 1))
       guard let facts else { return }
       writer.write(facts.uid)
@@ -197,21 +198,12 @@ extension Answer {
     let at = reader.offset
     switch try reader.integer(UInt8.self) {
     case 1: self = .directory(try reader.optionalByteString())
-    case 2:
-      guard try reader.integer(UInt8.self) != 0 else {
-        self = .facts(nil)
-        return
-      }
-      let uid = try reader.integer(UInt32.self)
-      let hasLogin = try reader.integer(UInt8.self) != 0
-      let login = try reader.integer(UInt32.self)
-      self = .facts(
-        SessionFacts(
-          uid: uid, loginUid: hasLogin ? login : nil,
-          userName: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
-          terminal: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
-          workingDirectory: try reader.optionalByteString().map { RawPath($0) },
-          project: try reader.optionalByteString().map { RawPath($0) }))
+    case 2: self = .facts(try Self.facts(from: &reader))
+    case 8:
+      let session = try reader.integer(UInt32.self)
+      var facts = try Self.facts(from: &reader)
+      facts?.auditSession = session
+      self = .facts(facts)
     case 3:
       var variables: [[UInt8]] = []
       for _ in 0..<(try reader.integer(UInt32.self)) { variables.append(try reader.byteString()) }
@@ -235,6 +227,19 @@ extension Answer {
       self = .listeners(isHere ? pids : nil)
     default: throw .truncated(offset: at)
     }
+  }
+
+  private static func facts(from reader: inout ByteReader) throws(JournalError) -> SessionFacts? {
+    guard try reader.integer(UInt8.self) != 0 else { return nil }
+    let uid = try reader.integer(UInt32.self)
+    let hasLogin = try reader.integer(UInt8.self) != 0
+    let login = try reader.integer(UInt32.self)
+    return SessionFacts(
+      uid: uid, loginUid: hasLogin ? login : nil,
+      userName: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
+      terminal: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
+      workingDirectory: try reader.optionalByteString().map { RawPath($0) },
+      project: try reader.optionalByteString().map { RawPath($0) })
   }
 }
 

@@ -63,16 +63,23 @@ struct SystemOracle: Oracle {
       uid = line.split(separator: 0x09).dropFirst().first.flatMap { UInt32(String(decoding: $0, as: UTF8.self)) }
     }
     guard let uid else { return nil }
-    let login = (try? Procfs.file(pid, "loginuid")).flatMap {
-      UInt32(String(decoding: $0.prefix { $0 >= 48 && $0 <= 57 }, as: UTF8.self))
-    }
-    let loginUid = login == .max ? nil : login
+    let loginUid = Self.number(pid, "loginuid")
     let directory = (try? Procfs.link(pid, "cwd")).map { RawPath($0) }
     let terminal = (try? Procfs.file(pid, "stat")).flatMap { ProcessStat($0)?.terminal }
-    return SessionFacts(
+    var facts = SessionFacts(
       uid: uid, loginUid: loginUid, userName: users.name(of: loginUid ?? uid),
       terminal: terminal.flatMap(Self.terminalName), workingDirectory: directory,
       project: directory.map(project(around:)))
+    facts.auditSession = Self.number(pid, "sessionid")
+    return facts
+  }
+
+  /// A number of audit's; nil where it was never set.
+  private static func number(_ pid: Int32, _ name: String) -> UInt32? {
+    let number = (try? Procfs.file(pid, name)).flatMap {
+      UInt32(String(decoding: $0.prefix { $0 >= 48 && $0 <= 57 }, as: UTF8.self))
+    }
+    return number == .max ? nil : number
   }
 
   /// `tty_nr` of /proc/PID/stat: pseudo-terminals have the majors 136 to 143, consoles 4.
