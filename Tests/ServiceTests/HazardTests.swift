@@ -41,14 +41,8 @@ extension ServiceTests {
       "a session that gets capabilities from its program's file proves nothing from there on; a ping's are nothing",
       .tool("setcap", "-h"), arguments: [false, true])
     func getsCapabilities(hasAudit: Bool) throws {
-      let service = try ServiceUnderTest()
-      // In an orderly way, so that the machine's audit is as it was.
+      let service = try ServiceUnderTest(audit: hasAudit)
       defer { _ = try? service.stop() }
-      if hasAudit {
-        _ = try service.stop()
-        try service.configure("audit: true\n")
-        try service.restart()
-      }
       let agent = try StandInAgent()
       let other = try agent.file("other.txt"), untouched = try agent.file("untouched.txt")
       let programs = try ScratchDirectory(in: "/tmp", owner: 0)

@@ -68,10 +68,7 @@ extension ServiceTests {
 
     @Test("su and sudo keep the developer, and tell who tried what as whom, where, and how it ended, without secrets")
     func tells() throws {
-      let service = try ServiceUnderTest()
-      _ = try service.stop()
-      try service.configure("audit: true\n")
-      try service.restart()
+      let service = try ServiceUnderTest(audit: true)
       defer { _ = try? service.stop() }
       let agent = try StandInAgent()
       let file = try agent.file("read-by-bob.txt")

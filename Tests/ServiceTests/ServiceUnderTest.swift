@@ -27,14 +27,17 @@ final class ServiceUnderTest {
   /// - Parameters:
   ///   - capture: what its configuration file says of capture.
   ///   - state: where its store is; by default in a directory that goes with the test.
+  ///   - audit: whether audit is a witness; then it must be stopped, and not just killed, or the machine's stays altered.
   init(
-    rules: String = Place.repository + "/rules", capture: String = "{}", state: String? = nil
+    rules: String = Place.repository + "/rules", capture: String = "{}", state: String? = nil, audit: Bool = false
   ) throws {
     scratch = try ScratchDirectory(in: "/tmp")
     self.state = state ?? scratch("state")
     run = scratch("run")
     self.rules = rules
-    try scratch.write("alibid.yaml", "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n")
+    try scratch.write(
+      "alibid.yaml",
+      "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n" + (audit ? "audit: true\n" : ""))
     arguments = ["--config", scratch("alibid.yaml"), "--state", self.state]
     process = try Subprocess(Place.programs + "/alibid", arguments)
     try waitUntilReady()

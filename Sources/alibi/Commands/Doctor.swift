@@ -91,7 +91,7 @@ struct Doctor: ParsableCommand {
     return Finding(
       witness: "audit", ok: hindrances.isEmpty, needed: false,
       detail: hindrances.isEmpty
-        ? "commands, denied attempts, contacts; where `audit: true` asks for it"
+        ? "commands, denied attempts, contacts, logins; where `audit: true` asks for it"
         : hindrances.map(\.description).joined(separator: "; "),
       lostWithoutIt: "denied attempts, arguments of commands, and whom a session asks through a socket")
   }
