@@ -81,6 +81,11 @@ public enum Procfs {
   /// The id of the process that started this one.
   public static var parentPid: Int32 { getppid() }
 
+  /// Has the process that started this one look at something, SIGUSR1, if it is still that one.
+  public static func nudge(parent: Int32) {
+    if parent > 1, getppid() == parent { _ = kill(parent, SIGUSR1) }
+  }
+
   /// Asks this process to end in order.
   public static func endThisProcess() { _ = kill(getpid(), SIGTERM) }
 

@@ -22,7 +22,7 @@ extension ServiceTests {
 
     @Test(
       "an audit daemon keeps its place and its settings, and both see the same; it goes on when the service ends",
-      .tool("test", "-x", "/usr/sbin/auditd"))
+      .enabled(if: OutsideAuditDaemon.isInstalled, "needs auditd"))
     func auditDaemon() throws {
       try withDaemon(laurel: false) { daemon in
         let alone = try AuditTests.Machine()
@@ -58,7 +58,42 @@ extension ServiceTests {
       }
     }
 
-    @Test("laurel, an audit daemon's plug-in, is told of a session's commands as before", .tool("laurel", "--version"))
+    @Test(
+      "an audit daemon that starts later is refused once and gets the place then; the service goes on listening",
+      .enabled(if: OutsideAuditDaemon.isInstalled, "needs auditd"))
+    func laterDaemon() throws {
+      let before = try AuditTests.Machine()
+      let service = try ServiceUnderTest(audit: true)
+      var daemon: OutsideAuditDaemon?
+      defer {
+        _ = try? service.stop()
+        do {
+          try daemon?.stop()
+          try AuditControl().set(
+            isEnabled: before.isEnabled, backlogLimit: before.backlog, backlogWaitTime: before.patience)
+          #expect(try AuditTests.Machine() == before)
+        } catch { Issue.record("audit is not as it was: \(error)") }
+      }
+      let guardian = try #require((service.json("status") as? [String: Any])?["pid"] as? Int32)
+      #expect(try AuditControl().status().pid == guardian)
+      #expect(try OutsideAuditDaemon.isRefused())
+      try eventually("the place is free") { try AuditControl().status().pid == 0 }
+      daemon = try OutsideAuditDaemon()
+      let agent = try StandInAgent()
+      #expect(try agent.run("cat --number \(agent.program) > /dev/null").status == 0)
+      let session = try #require(try service.standIns().last?.session)
+      #expect(service.alibi("timeline", session).output.contains("cat --number \(agent.program)"))
+      try eventually("the daemon has the command") { daemon?.log.contains("a1=\"--number\"") == true }
+      let gaps = try #require((try service.json("status") as? [String: Any])?["gaps"] as? [[String: Any]])
+      #expect(!gaps.contains { $0["source"] as? String == "audit" }, "\(gaps)")
+      _ = try service.stop()
+      let after = try AuditTests.Machine()
+      #expect(after.owner == daemon?.pid && after.isEnabled && after.rules == before.rules)
+    }
+
+    @Test(
+      "laurel, an audit daemon's plug-in, is told of a session's commands as before",
+      .enabled(if: OutsideAuditDaemon.hasLaurel, "needs auditd and laurel"))
     func laurel() throws {
       try withDaemon(laurel: true) { daemon in
         let service = try ServiceUnderTest(audit: true)

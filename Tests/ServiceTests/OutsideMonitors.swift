@@ -9,9 +9,35 @@ final class OutsideAuditDaemon {
   private let process: Subprocess
   var pid: Int32 { process.pid }
 
+  /// Not among what tests install: it would start, and take the place that other tests need.
+  static let isInstalled = FileManager.default.isExecutableFile(atPath: "/usr/sbin/auditd")
+  static let hasLaurel = isInstalled && FileManager.default.isExecutableFile(atPath: "/usr/sbin/laurel")
+
   /// - Parameter withLaurel: whether laurel is its plug-in.
   init(withLaurel: Bool = false) throws {
     directory = try ScratchDirectory(in: "/tmp", owner: 0)
+    try Self.configure(directory)
+    if withLaurel {
+      try directory.write(
+        "laurel.toml", "directory = \"\(directory("laurel"))\"\n[auditlog]\nfile = \"audit.log\"\n", mode: 0o640)
+      try directory.write(
+        "plugins/laurel.conf",
+        """
+        active = yes
+        direction = out
+        type = always
+        format = string
+        path = /usr/sbin/laurel
+        args = --config \(directory("laurel.toml"))
+
+        """, mode: 0o640)
+    }
+    process = try Self.start(directory)
+    let pid = process.pid
+    try eventually("the audit daemon has its place") { try AuditControl().status().pid == pid }
+  }
+
+  private static func configure(_ directory: ScratchDirectory) throws {
     for name in ["run", "plugins", "laurel"] { try directory.makeDirectory(name) }
     try directory.write(
       "auditd.conf",
@@ -35,25 +61,18 @@ final class OutsideAuditDaemon {
       plugin_dir = \(directory("plugins"))
 
       """, mode: 0o640)
-    if withLaurel {
-      try directory.write(
-        "laurel.toml", "directory = \"\(directory("laurel"))\"\n[auditlog]\nfile = \"audit.log\"\n", mode: 0o640)
-      try directory.write(
-        "plugins/laurel.conf",
-        """
-        active = yes
-        direction = out
-        type = always
-        format = string
-        path = /usr/sbin/laurel
-        args = --config \(directory("laurel.toml"))
+  }
 
-        """, mode: 0o640)
-    }
+  private static func start(_ directory: ScratchDirectory) throws -> Subprocess {
     let start = "mount --bind \(directory("run")) /run && exec /usr/sbin/auditd -n -s enable -c \(directory.path)"
-    process = try Subprocess("/usr/bin/unshare", ["--mount", "--propagation", "private", "/bin/sh", "-c", start])
-    let pid = process.pid
-    try eventually("the audit daemon has its place") { try AuditControl().status().pid == pid }
+    return try Subprocess("/usr/bin/unshare", ["--mount", "--propagation", "private", "/bin/sh", "-c", start])
+  }
+
+  /// Whether one that starts now ends at once, because somebody has its place.
+  static func isRefused() throws -> Bool {
+    let directory = try ScratchDirectory(in: "/tmp", owner: 0)
+    try configure(directory)
+    return try start(directory).finish().status != 0
   }
 
   /// Ends it. Audit stays as it has switched it: on.
