@@ -181,7 +181,10 @@ extension StoreReader {
       conditions += " AND s.started <= ? AND (s.ended IS NULL OR s.ended >= ?)"
       arguments += [time.to.nanoseconds, time.from.nanoseconds]
     }
-    let sql = "SELECT s.* FROM sessions s WHERE \(conditions) ORDER BY s.started DESC, s.id DESC LIMIT ?"
+    let sql = """
+      SELECT s.*, (SELECT l.audit_session FROM logins l WHERE l.session = s.id AND l.what = '\(Login.beginning)' LIMIT 1) \
+      AS audit_session FROM sessions s WHERE \(conditions) ORDER BY s.started DESC, s.id DESC LIMIT ?
+      """
     return try Row.fetchAll(db, sql: sql, arguments: arguments + [filter.limit ?? -1]).map(Session.init(row:))
       .reversed()
   }

@@ -19,6 +19,10 @@ struct AuditTold {
   var peer: Peer?
   /// The process that it was done to.
   var object: Int32?
+  /// What the file of an executed program gave.
+  var gained: Capabilities = []
+  /// What the process may use.
+  var capabilities: Capabilities = []
   /// Whether a relative name is one of the working directory.
   private var isOfDirectory = true
 
@@ -39,6 +43,9 @@ struct AuditTold {
         told.peer = Peer(address, in: bytes)
       } else if let object = AuditObject(record, in: bytes) {
         told.object = object.pid
+      } else if let found = AuditCapabilities(record, in: bytes) {
+        told.gained = found.gained
+        told.capabilities = found.permitted.union(found.effective)
       }
     }
     guard call != nil else { return nil }

@@ -111,7 +111,7 @@ extension Engine {
   /// CLOCK_MONOTONIC of the first thing that audit told and that another batch will make sense of: whoever was asked then
   /// is not known yet.
   var unsettledSince: UInt64? {
-    let stamps = audit.retries.map { monotonic($0.event.time) }
+    let stamps = audit.retries.map { monotonic($0.event) }
     return (stamps + audit.strangers.map(\.since) + audit.departures.map(\.since) + audit.unanswered.map(\.since)).min()
   }
 
@@ -129,6 +129,7 @@ extension Engine {
       }
       return true
     }
+    if let isSettled = settleLogin(event) { return isSettled }
     guard let told = AuditTold(event) else { return true }
     if told.key == .accept {
       if told.hasSucceeded { audit.accepts.append((told.pid, batch.upper)) }
@@ -138,10 +139,11 @@ extension Engine {
       if told.key == .connect || told.key == .memory, audit.others.count < 4096 {
         audit.others.append((told.pid, event, batch.upper))
       }
-      return !processes.lives(told.pid).contains { $0.undecidedSince != nil || $0.undecidedAncestor != nil }
+      return !isUndecided(told.pid)
     }
     let session = session(of: told.pid)
-    let time = monotonic(event.time)
+    let time = monotonic(event)
+    if let session, !told.capabilities.isEmpty { noteCapabilities(told, of: session, at: time, &oracle) }
     switch told.key {
     case .exec:
       guard told.hasSucceeded else { return true }
@@ -204,6 +206,16 @@ extension Engine {
 
   /// EINPROGRESS
   private static let inProgress: Int64 = 115
+
+  /// CLOCK_MONOTONIC of an event's stamp.
+  func monotonic(_ event: AuditEvent) -> UInt64 {
+    monotonic(Timestamp(nanoseconds: Int64(clamping: event.stamp.milliseconds) &* 1_000_000))
+  }
+
+  /// Whether a later batch may tell whose process it is.
+  func isUndecided(_ pid: Int32) -> Bool {
+    processes.lives(pid).contains { $0.undecidedSince != nil || $0.undecidedAncestor != nil }
+  }
 
   /// The innermost session that a process is of, or was of when it was told of last.
   func session(of pid: Int32) -> Int64? {
@@ -291,7 +303,4 @@ extension AuditEvent {
     guard let found else { return nil }
     self = found
   }
-
-  /// Of the kernel's tick before it, to the millisecond.
-  var time: Timestamp { Timestamp(nanoseconds: Int64(clamping: stamp.milliseconds) &* 1_000_000) }
 }

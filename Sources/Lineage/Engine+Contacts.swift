@@ -162,7 +162,7 @@ extension Engine {
       recall(pid, deputy, since: time, &oracle)
     }
     // Whom those asked when they were nobody's.
-    audit.requeued += audit.others.filter { asked.contains($0.pid) && monotonic($0.event.time) >= time }.map(\.event)
+    audit.requeued += audit.others.filter { asked.contains($0.pid) && monotonic($0.event) >= time }.map(\.event)
     return !asked.isEmpty
   }
 

@@ -258,6 +258,7 @@ extension Engine {
       executed.append(pid)
       classify(pid, &oracle)
       if let record = openRecord(pid) { expectCommand(pid, record, at: time) }
+      if let program = processes[pid]?.executable { checkProgram(pid, program, at: time, &oracle) }
     } else if let match {
       beginSession(
         pid, agent: match.agent, version: match.version, executable: executable, at: time, joinedLate: false,

@@ -66,8 +66,11 @@ extension Engine {
       life.record = nil
     }
     if let former = life.session, life.died == nil { leave(former, at: time) }
-    if let record = openRecord(pid), !joinedLate { expectCommand(pid, record, at: time) }
+    let record = openRecord(pid)
+    if let record, !joinedLate { expectCommand(pid, record, at: time) }
+    noteLogin(session, record)
     askPrivilege(pid, at: joinedLate ? monotonic(started) : time, &oracle)
+    if !joinedLate { checkProgram(pid, life.executable, at: time, &oracle) }
     look(at: pid, in: session.id, since: time, &oracle)
   }
 

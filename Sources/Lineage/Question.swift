@@ -11,6 +11,9 @@ public enum Question: Hashable, Sendable {
   case environment(pid: Int32)
   /// Whether a process has root's rights now.
   case privilege(pid: Int32)
+  /// Whether the file of a program gives capabilities that are as good as root's to the process that has executed it.
+  /// Without a file: whether such capabilities, which it was told to have, are the host's own.
+  case gain(pid: Int32, program: [UInt8]?)
   /// What a device node is.
   case node(path: [UInt8])
   /// Which files a process holds open, by descriptors that it may have from elsewhere.
@@ -130,6 +133,10 @@ public struct Exchange: JournalValue, Hashable, Sendable {
       writer.write(UInt8(8))
       writer.write(pids)
       writer.write(others)
+    case .gain(let pid, let program):
+      writer.write(UInt8(9))
+      writer.write(pid)
+      writer.write(program)
     }
     answer.write(to: &writer)
   }
@@ -148,6 +155,7 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case 6: question = .descriptors(pid: try reader.integer())
     case 7: question = .listeners(pid: try reader.integer(), try Peer(from: &reader))
     case 8: question = .connected(from: try reader.numbers(), except: try reader.numbers())
+    case 9: question = .gain(pid: try reader.integer(), program: try reader.optionalByteString())
     default: throw .truncated(offset: at)
     }
     answer = try Answer(from: &reader)
@@ -161,7 +169,8 @@ extension Answer {
       writer.write(UInt8(1))
       writer.write(path)
     case .facts(let facts):
-      writer.write(UInt8(2))
+      writer.write(UInt8(facts?.auditSession == nil ? 2 : 8))
+      if let session = facts?.auditSession { writer.write(session) }
       writer.write(UInt8(facts == nil ? 0 : 1))
       guard let facts else { return }
       writer.write(facts.uid)
@@ -191,7 +200,7 @@ extension Answer {
       writer.write(UInt8(pids == nil ? 0 : 1))
       writer.write(pids ?? [])
     case .connected(let time, let pids):
-      writer.write(UInt8(8))
+      writer.write(UInt8(9))
       writer.write(time)
       writer.write(pids)
     }
@@ -201,21 +210,12 @@ extension Answer {
     let at = reader.offset
     switch try reader.integer(UInt8.self) {
     case 1: self = .directory(try reader.optionalByteString())
-    case 2:
-      guard try reader.integer(UInt8.self) != 0 else {
-        self = .facts(nil)
-        return
-      }
-      let uid = try reader.integer(UInt32.self)
-      let hasLogin = try reader.integer(UInt8.self) != 0
-      let login = try reader.integer(UInt32.self)
-      self = .facts(
-        SessionFacts(
-          uid: uid, loginUid: hasLogin ? login : nil,
-          userName: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
-          terminal: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
-          workingDirectory: try reader.optionalByteString().map { RawPath($0) },
-          project: try reader.optionalByteString().map { RawPath($0) }))
+    case 2: self = .facts(try Self.facts(from: &reader))
+    case 8:
+      let session = try reader.integer(UInt32.self)
+      var facts = try Self.facts(from: &reader)
+      facts?.auditSession = session
+      self = .facts(facts)
     case 3:
       var variables: [[UInt8]] = []
       for _ in 0..<(try reader.integer(UInt32.self)) { variables.append(try reader.byteString()) }
@@ -236,9 +236,22 @@ extension Answer {
       let isHere = try reader.integer(UInt8.self) != 0
       let pids = try reader.numbers()
       self = .listeners(isHere ? pids : nil)
-    case 8: self = .connected(try reader.integer(), try reader.numbers())
+    case 9: self = .connected(try reader.integer(), try reader.numbers())
     default: throw .truncated(offset: at)
     }
+  }
+
+  private static func facts(from reader: inout ByteReader) throws(JournalError) -> SessionFacts? {
+    guard try reader.integer(UInt8.self) != 0 else { return nil }
+    let uid = try reader.integer(UInt32.self)
+    let hasLogin = try reader.integer(UInt8.self) != 0
+    let login = try reader.integer(UInt32.self)
+    return SessionFacts(
+      uid: uid, loginUid: hasLogin ? login : nil,
+      userName: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
+      terminal: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
+      workingDirectory: try reader.optionalByteString().map { RawPath($0) },
+      project: try reader.optionalByteString().map { RawPath($0) })
   }
 }
 

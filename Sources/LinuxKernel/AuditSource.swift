@@ -43,6 +43,14 @@ public final class AuditSource: Sendable {
     _ = try socket.converse(UInt16(AUDIT_SET), 1, AuditStatus.request(AUDIT_STATUS_PID, at: 12, 0))
   }
 
+  /// Listens from now on, and gives up the place of audit daemon for who has asked for it. In between a record may come
+  /// twice.
+  public func yield() throws(Errno) {
+    let raw = descriptor.raw
+    _ = try call { cl_audit_listen(raw) }
+    try resign()
+  }
+
   private func register() throws(Errno) {
     let request = AuditStatus.request(AUDIT_STATUS_PID, at: 12, UInt32(bitPattern: getpid()))
     let raw = descriptor.raw
@@ -96,20 +104,28 @@ public final class AuditSource: Sendable {
 
   /// Takes as many records as there are and fit, one behind the other.
   ///
-  /// - Returns: how many bytes were filled; whether records were dropped; whether nothing more waits.
+  /// - Returns: how many bytes were filled; whether records were dropped; whether nothing more waits; whether somebody has
+  ///   asked for the audit daemon's place, which the kernel refused.
   public func drain(
     into target: UnsafeMutableRawBufferPointer
-  ) throws(Errno) -> (count: Int, isLossy: Bool, isEmpty: Bool) {
+  ) throws(Errno) -> (count: Int, isLossy: Bool, isEmpty: Bool, isChallenged: Bool) {
     var used = 0
     var isLossy = false
+    var isChallenged = false
     while used + Self.longest <= target.count {
       switch unsafe try receive(into: UnsafeMutableRawBufferPointer(rebasing: target[used...])) {
-      case .record(let count): used += count
+      case .record(let count):
+        let type = unsafe target.loadUnaligned(fromByteOffset: used + 4, as: UInt16.self)
+        isChallenged = isChallenged || type == Self.replace
+        used += count
       case .foreign: continue
       case .lost: isLossy = true
-      case .none: return (used, isLossy, true)
+      case .none: return (used, isLossy, true, isChallenged)
       }
     }
-    return (used, isLossy, false)
+    return (used, isLossy, false, isChallenged)
   }
+
+  /// AUDIT_REPLACE
+  private static let replace: UInt16 = 1329
 }

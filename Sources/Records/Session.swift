@@ -85,6 +85,8 @@ public struct SessionFacts: Hashable, Sendable {
   public var uid: UInt32
   /// The login user id (`/proc/PID/loginuid`), which sudo and su leave alone; nil where never set.
   public var loginUid: UInt32?
+  /// The audit session (`/proc/PID/sessionid`), which begins with a login; nil where there was none.
+  public var auditSession: UInt32?
   /// The name of the login user, else of the user.
   public var userName: String?
   /// The controlling terminal, like `pts/3`.

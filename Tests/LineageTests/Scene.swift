@@ -18,6 +18,8 @@ struct Scene {
   var facts: [Int32: SessionFacts] = [:]
   var environments: [Int32: [String]] = [:]
   var privileges: [Int32: Privilege] = [:]
+  /// What programs' files give to processes, or where the capabilities hold that they were told to have.
+  var gains: [Int32: Privilege] = [:]
   /// What is no harmless device node, by path; nil where it is gone.
   var nodes: [String: NodeKind?] = [:]
   /// Who answers at an address of this host.
@@ -404,6 +406,11 @@ struct Scene {
     findings.compactMap { if case .privileged(let session, let since, _) = $0 { (session, since) } else { nil } }
   }
 
+  /// Why sessions have root's rights.
+  var reasons: [String] {
+    findings.compactMap { if case .privileged(_, _, let reason) = $0 { reason } else { nil } }
+  }
+
   func accesses(_ path: String) -> [Access] { accesses.filter { $0.path == RawPath(path) } }
 }
 
@@ -418,6 +425,7 @@ struct SceneOracle: Oracle {
     case .facts(let pid): return .facts(scene.facts[pid])
     case .environment(let pid): return .environment((scene.environments[pid] ?? []).map { Array($0.utf8) })
     case .privilege(let pid): return .privilege(scene.privileges[pid] ?? .untold)
+    case .gain(let pid, _): return .privilege(scene.gains[pid] ?? .none)
     case .listeners(_, let peer): return .listeners(scene.listeners[peer] ?? nil)
     case .connected(let pids, let others):
       var found = Set(pids)

@@ -20,14 +20,15 @@ final class ServiceUnderTest {
   let rules: String
   private let scratch: ScratchDirectory
   private let arguments: [String]
+  private let isAudited: Bool
   private(set) var process: Subprocess
 
   /// Starts a service and waits until it captures.
   ///
   /// - Parameters:
   ///   - capture: what its configuration file says of capture.
-  ///   - audit: whether audit is a witness.
   ///   - state: where its store is; by default in a directory that goes with the test.
+  ///   - audit: whether audit is a witness; then it is stopped at the end, and not just killed, or the machine's would stay altered.
   init(
     rules: String = Place.repository + "/rules", capture: String = "{}", audit: Bool = false, state: String? = nil
   ) throws {
@@ -35,17 +36,17 @@ final class ServiceUnderTest {
     self.state = state ?? scratch("state")
     run = scratch("run")
     self.rules = rules
+    isAudited = audit
     try scratch.write(
       "alibid.yaml",
-      "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n"
-        + (audit ? "audit: true\n" : ""))
+      "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n" + (audit ? "audit: true\n" : ""))
     arguments = ["--config", scratch("alibid.yaml"), "--state", self.state]
     process = try Subprocess(Place.programs + "/alibid", arguments)
     try waitUntilReady()
   }
 
-  /// What was altered of the machine's audit is given back before the state goes that tells of it.
   deinit {
+    guard isAudited else { return }
     process.signal(SIGTERM)
     _ = try? process.finish()
   }
