@@ -18,11 +18,9 @@ public final class Collector: @unchecked Sendable {
   let connector: ProcessConnector?
   let audit: AuditWitness?
   let auditControl: AuditControl?
-  /// CLOCK_MONOTONIC of the last time that audit's records were read, and its state looked at.
+  /// CLOCK_MONOTONIC of the last time that audit's records were read.
   var auditDrained = Clock.monotonic.now
-  var auditChecked: UInt64 = 0
-  /// The kernel's count of lost records then.
-  var auditLost: UInt32?
+  var auditLook = AuditLook()
   private var lastRefresh: UInt64 = 0
 
   /// The task records of one CPU.
@@ -177,7 +175,7 @@ public final class Collector: @unchecked Sendable {
         case .heartbeat, .barrier: break
         }
       }
-      batch(requests)
+      batch(requests, isLast: isStopping)
     }
   }
 
@@ -218,7 +216,7 @@ public final class Collector: @unchecked Sendable {
 
   // MARK: - One batch
 
-  private func batch(_ requests: [CaptureMailbox.Request] = []) {
+  private func batch(_ requests: [CaptureMailbox.Request] = [], isLast: Bool = false) {
     let lower = emptied
     var seenEmpty: UInt64 = 0
     // Bounded, so that a flood cannot keep lineage waiting.
@@ -243,7 +241,7 @@ public final class Collector: @unchecked Sendable {
       if !hadRoom { break }
     }
     readDescriptorEvents(from: lower)
-    drainAudit()
+    drainAudit(isLast: isLast)
     let upper = Clock.monotonic.now
     drainLineage()
     for request in requests { answer(request) }

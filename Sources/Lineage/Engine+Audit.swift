@@ -17,6 +17,8 @@ struct AuditTrail {
   var marks: [Mark] = []
   /// CLOCK_MONOTONIC: everything that happened before has been told; nil without audit.
   var toldTo: UInt64?
+  /// Whether it is asked for what it shall tell.
+  var standing = AuditStanding()
 
   struct Mark {
     var number: UInt64
@@ -47,6 +49,8 @@ extension Engine {
         break
       }
       guard let record else { break }
+      // Not by its event: what is altered outside a system call has no end.
+      if record.type == .configChange { gather(change: record, in: bytes) }
       audit.assembler.add(record, at: start..<offset, in: bytes) { ended.append($0) }
     }
     audit.events += ended
@@ -84,7 +88,7 @@ extension Engine {
     guard let session = session(of: told.pid) else {
       return !processes.lives(told.pid).contains { $0.undecidedSince != nil }
     }
-    let time = monotonic(Timestamp(nanoseconds: Int64(clamping: event.stamp.milliseconds) &* 1_000_000))
+    let time = monotonic(milliseconds: event.stamp.milliseconds)
     switch told.key {
     case .exec: return !told.hasSucceeded || noteCommand(event, told, at: time)
     case .denied: noteDenial(told, in: session, at: time)
@@ -125,6 +129,7 @@ extension Engine {
           reason: "audit does not tell", fileSystem: nil)))
     losses[LossSource.audit.label, default: 0] += 1
     audit.toldTo = batch.upper
+    audit.standing.unsureTo = batch.upper
     audit.marks.removeAll()
   }
 

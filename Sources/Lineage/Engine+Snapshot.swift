@@ -5,7 +5,7 @@ public import Rules
 // What the attribution knows between two batches, for the recorder that continues after this one has died.
 extension Engine {
   /// Bumped with every change of what is written: another version's snapshot is not read.
-  private static let snapshotVersion: UInt32 = 3
+  private static let snapshotVersion: UInt32 = 4
 
   /// The state between two batches, as bytes.
   public func snapshot() -> [UInt8] {
@@ -166,6 +166,7 @@ extension Engine {
       try archive(&mark.time)
     }
     try archive.optional(&audit.toldTo)
+    try archive(&audit.standing)
     try archive(&recent)
     // Events that have not ended.
     var waiting = audit.retries.flatMap(\.event.bytes) + audit.assembler.waiting

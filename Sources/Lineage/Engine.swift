@@ -227,6 +227,7 @@ public struct Engine {
       case .auditMark:
         var reader = ByteReader(entry.bytes)
         marks.append(try reader.integer(UInt64.self))
+      case .auditCheck: audit.standing.checks.append(try AuditCheck(payload: entry.bytes))
       case .fanotify: gather(fanotify: entry.payload)
       case .descriptorEvent: gather(try DescriptorEvent(payload: entry.bytes))
       case .observed:
@@ -262,6 +263,7 @@ public struct Engine {
     if isResumed { forgetUnmounted() }
     for loss in losses { note(loss) }
     for mark in marks { note(mark: mark) }
+    settleStanding(flush: flush || !barriers.isEmpty)
     noteOverflow()
     noteTroubles()
     adoptObserved(&oracle)

@@ -67,12 +67,14 @@ public final class AuditControl: Sendable {
     return rules.filter { !there.contains($0) }
   }
 
-  /// AUDIT_ADD_RULE, behind the others of its list.
+  /// AUDIT_ADD_RULE, behind the others of its list or, AUDIT_FILTER_PREPEND, in front of them.
   ///
   /// - Throws: EEXIST where it is there already, EINVAL where this kernel does not know a field, EPERM where the
   ///   settings are locked, ENOENT where a watched directory is not there.
-  public func add(_ rule: AuditRule) throws(Errno) {
-    _ = try ask(UInt16(AUDIT_ADD_RULE), rule.bytes)
+  public func add(_ rule: AuditRule, inFront: Bool = false) throws(Errno) {
+    var bytes = rule.bytes
+    if inFront { bytes.store(rule.list.rawValue | UInt32(AUDIT_FILTER_PREPEND), at: 0) }
+    _ = try ask(UInt16(AUDIT_ADD_RULE), bytes)
   }
 
   /// Adds rules; those that are there already stay.

@@ -95,21 +95,38 @@ public final class AuditSource: Sendable {
   }
 
   /// Takes as many records as there are and fit, one behind the other.
-  ///
-  /// - Returns: how many bytes were filled; whether records were dropped; whether nothing more waits.
-  public func drain(
-    into target: UnsafeMutableRawBufferPointer
-  ) throws(Errno) -> (count: Int, isLossy: Bool, isEmpty: Bool) {
-    var used = 0
-    var isLossy = false
-    while used + Self.longest <= target.count {
-      switch unsafe try receive(into: UnsafeMutableRawBufferPointer(rebasing: target[used...])) {
-      case .record(let count): used += count
+  public func drain(into target: UnsafeMutableRawBufferPointer) throws(Errno) -> Drained {
+    var drained = Drained()
+    while drained.count + Self.longest <= target.count {
+      let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: target[drained.count...])
+      switch unsafe try receive(into: rest) {
+      case .record(let count):
+        // `nlmsghdr.nlmsg_type`
+        let type = unsafe rest.loadUnaligned(fromByteOffset: 4, as: UInt16.self)
+        if Int32(type) == AUDIT_CONFIG_CHANGE { drained.isAltered = true }
+        drained.count += count
       case .foreign: continue
-      case .lost: isLossy = true
-      case .none: return (used, isLossy, true)
+      case .lost: drained.isLossy = true
+      case .none:
+        drained.isEmpty = true
+        return drained
       }
     }
-    return (used, isLossy, false)
+    return drained
+  }
+
+  /// What draining brought.
+  public struct Drained: Sendable {
+    /// How many bytes were filled.
+    public var count = 0
+    /// Whether records were dropped.
+    public var isLossy = false
+    /// Whether nothing more waits.
+    public var isEmpty = false
+    /// Whether a record tells that rules or settings were altered.
+    public var isAltered = false
+
+    /// Nothing yet.
+    public init() {}
   }
 }

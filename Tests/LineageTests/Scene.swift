@@ -36,6 +36,7 @@ struct Scene {
   var clock: Int64 = 0
   private var sequence: UInt32 = 0
   private var auditSerial: UInt64 = 0
+  private(set) var lastCheck: UInt64 = 0
   private var earlier: (written: [(file: FileIdentity, session: Int64?)], deputies: [FormerDeputy]) = ([], [])
   /// How many files that sessions wrote are followed.
   var mostWritten = WrittenFiles.most {
@@ -263,6 +264,12 @@ struct Scene {
       bytes += record + [UInt8](repeating: 0, count: (4 - record.count % 4) % 4)
     }
     add(bytes, .audit)
+  }
+
+  /// A look at audit's rules and settings.
+  mutating func check(_ fault: String = "", lost: UInt32 = 0, change: String = "", isLast: Bool = false) {
+    lastCheck = tick()
+    add(AuditCheck(time: lastCheck, fault: fault, lost: lost, change: change, isLast: isLast))
   }
 
   /// A fanotify event. Bits as in linux/fanotify.h.

@@ -29,6 +29,7 @@ struct Coverage: ParsableCommand {
     var canariesSent: Int
     var canariesSeen: Int
     var losses: [String: Int]
+    var witnessGaps: [JsonGap]
   }
 
   @OptionGroup var common: Common
@@ -66,7 +67,7 @@ struct Coverage: ParsableCommand {
       notWatched: report.unwatched.map {
         Answer.Unwatched(mountPoint: JsonPath($0.mountPoint).text, type: $0.type, reason: $0.reason)
       }, seals: report.seals, canariesSent: report.canariesSent, canariesSeen: report.canariesSeen,
-      losses: report.losses)
+      losses: report.losses, witnessGaps: report.besides.map(JsonGap.init))
   }
 
   private func text(_ report: CoverageReport) -> String {
@@ -96,6 +97,12 @@ struct Coverage: ParsableCommand {
     if !gaps.isEmpty {
       var table = Table(["FROM", "TO", "WHERE", "SOURCE", "REASON"])
       for (place, gap) in gaps { table.add([gap.time.from.short, gap.time.to.short, place, gap.source, gap.reason]) }
+      lines.append(table.text())
+    }
+    if !report.besides.isEmpty {
+      lines += ["", "missed by a second witness alone, without which files' verdicts stand:"]
+      var table = Table(["FROM", "TO", "SOURCE", "REASON"])
+      for gap in report.besides { table.add([gap.time.from.short, gap.time.to.short, gap.source, gap.reason]) }
       lines.append(table.text())
     }
     if !report.unwatched.isEmpty {
