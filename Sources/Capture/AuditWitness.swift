@@ -119,6 +119,9 @@ struct AuditLook {
   /// CLOCK_MONOTONIC before it.
   var time: UInt64 = 0
   var status: AuditStatus?
+  /// The rules that there were, and what is wrong with them: to read them takes longer than to compare them.
+  var rules: [[UInt8]]?
+  var faults: [AuditFault] = []
   /// Whether what was missing could not be put back.
   var isInVain = false
 }
@@ -159,13 +162,19 @@ extension Collector {
   /// Whether rules are missing.
   private func look(_ order: AuditOrder, _ control: AuditControl, isLast: Bool) -> Bool {
     let time = Clock.monotonic.now
-    guard let status = try? control.status(), let rules = try? control.rules() else { return false }
-    let faults = order.faults(status: status, rules: rules)
+    guard let status = try? control.status(), let rules = try? control.ruleBytes() else { return false }
+    if rules != auditLook.rules {
+      auditLook.rules = rules
+      auditLook.faults = order.faults(rules.compactMap { AuditRule(bytes: $0) })
+    }
+    let faults = order.faults(status) + auditLook.faults
     let check = AuditCheck(
       time: time, fault: faults.map(\.description).joined(separator: "; "), lost: status.lost,
       change: auditLook.status.map { Self.changes(from: $0, to: status) } ?? "", isLast: isLast)
     write(check)
-    auditLook = AuditLook(time: time, status: status, isInVain: auditLook.isInVain && !faults.isEmpty)
+    auditLook.time = time
+    auditLook.status = status
+    auditLook.isInVain = auditLook.isInVain && !faults.isEmpty
     return faults.contains { if case .removed = $0 { true } else { false } }
   }
 

@@ -33,6 +33,8 @@ public struct CoverageReport: Sendable {
   public var losses: [String: Int] = [:]
   /// Times in which a witness missed something without which files' verdicts stand: the connector, audit.
   public var besides: [Gap] = []
+  /// How far audit and the other witnesses agreed, for each day of it: whole days, in UTC.
+  public var agreement: [Agreement] = []
 }
 
 extension StoreReader {
@@ -62,6 +64,7 @@ extension StoreReader {
       try Self.addSeals(to: &report, db)
       report.besides = Self.joined(
         try Self.gaps(time, db).filter { Self.secondOpinions.contains($0.source) }, within: time)
+      report.agreement = try Self.agreement(time, db)
       return report
     }
   }

@@ -24,15 +24,6 @@ struct AuditTrail {
     var number: UInt64
     var time: UInt64
   }
-  /// The records of programs that processes of sessions began to run, of which audit has not told yet: by pid, oldest
-  /// first.
-  var commands: [Int32: [Command]] = [:]
-
-  struct Command {
-    var record: Int64
-    /// CLOCK_MONOTONIC
-    var since: UInt64
-  }
 }
 
 // The second witness: what was denied, with which arguments something was run, and whom a session asked.
@@ -59,13 +50,16 @@ extension Engine {
   /// After lineage, before whoever works for sessions is told: what the events of the batch say of sessions.
   mutating func settleAudit(_ source: some BatchSource, _ oracle: inout some Oracle) {
     checkMarks()
+    if audit.isHeard, reconciliation.begun == nil { reconciliation.begun = batch.upper }
     guard !audit.events.isEmpty || !audit.retries.isEmpty else { return }
     let events = audit.retries + audit.events.map { ($0, batch.upper) }
     audit.events.removeAll(keepingCapacity: true)
     audit.retries.removeAll(keepingCapacity: true)
     for (event, since) in events where !settle(event, source, &oracle) {
-      if since.later(by: Self.retryTime) > batch.upper, audit.retries.count < 4096 {
-        audit.retries.append((event, since))
+      if since.later(by: Self.retryTime) > batch.upper {
+        if audit.retries.count < 4096 { audit.retries.append((event, since)) }
+      } else if let told = AuditTold(event), told.key == .exec {
+        missExecution(told, at: monotonic(milliseconds: event.stamp.milliseconds))
       }
     }
   }
@@ -85,12 +79,13 @@ extension Engine {
       return true
     }
     guard let told = AuditTold(event) else { return true }
+    let time = monotonic(milliseconds: event.stamp.milliseconds)
+    // Also of a process that is in no session yet: which execution it was matters.
+    if told.key == .exec { return !told.hasSucceeded || noteExecution(event, told, at: time) }
     guard let session = session(of: told.pid) else {
       return !processes.lives(told.pid).contains { $0.undecidedSince != nil }
     }
-    let time = monotonic(milliseconds: event.stamp.milliseconds)
     switch told.key {
-    case .exec: return !told.hasSucceeded || noteCommand(event, told, at: time)
     case .denied: noteDenial(told, in: session, at: time)
     case .connect:
       // A connection that is not blocked for is under way.
@@ -106,7 +101,7 @@ extension Engine {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.
         look(at: told.pid, in: session, since: time, &oracle)
       }
-    case .other: break
+    case .exec, .other: break
     }
     return true
   }
@@ -150,7 +145,7 @@ extension Engine {
   private static let inProgress: Int64 = 115
 
   /// The innermost session that a process is of, or was of when it was told of last.
-  private func session(of pid: Int32) -> Int64? {
+  func session(of pid: Int32) -> Int64? {
     for life in processes.lives(pid).reversed() {
       for session in [life.session] + life.formerSessions.reversed().map(\.session) {
         if let session, session != Self.canarySession { return session }
@@ -158,36 +153,6 @@ extension Engine {
     }
     return nil
   }
-
-  // MARK: - Commands
-
-  /// A process of a session runs another program, of which there is a record.
-  mutating func expectCommand(_ pid: Int32, _ record: Int64, at time: UInt64) {
-    // Without audit nobody ever tells.
-    guard audit.isHeard else { return }
-    audit.commands[pid, default: []].append(AuditTrail.Command(record: record, since: time))
-    if let count = audit.commands[pid]?.count, count > 64 { audit.commands[pid]?.removeFirst(count - 64) }
-  }
-
-  /// Executions of one process are told by both witnesses in the same order; the stamp is a few milliseconds off.
-  ///
-  /// - Returns: whether its record is known.
-  private mutating func noteCommand(_ event: AuditEvent, _ told: AuditTold, at time: UInt64) -> Bool {
-    guard let arguments = event.arguments() else { return true }
-    guard var waiting = audit.commands[told.pid] else { return false }
-    waiting.removeAll { $0.since.later(by: Self.stampTolerance) < time }
-    defer { audit.commands[told.pid] = waiting.isEmpty ? nil : waiting }
-    guard let first = waiting.first, first.since < time.later(by: Self.stampTolerance) else { return false }
-    waiting.removeFirst()
-    let masked = rules.masked(arguments)
-    findings.append(
-      .command(
-        Command(process: first.record, arguments: masked.arguments, masked: masked.count, directory: told.directory)))
-    return true
-  }
-
-  /// How far a stamp may be from the moment that perf tells: a call's stamp is of its beginning, in ticks.
-  private static let stampTolerance: UInt64 = 500_000_000
 
   // MARK: - Denied attempts
 
@@ -217,4 +182,27 @@ extension Engine {
 
   /// Stamps are as coarse as the kernel's tick, which is never longer.
   private static let tick: UInt64 = 10_000_000
+}
+
+// Events that wait: for their end, or for somebody to make sense of them.
+extension Engine {
+  mutating func exchangeEvents(_ archive: inout Archive) throws(JournalError) {
+    var retries = audit.retries.map { ($0.event.bytes, $0.since) }
+    try archive.list(&retries, ([], 0)) { (archive, retry) throws(JournalError) in
+      try archive(&retry.0)
+      try archive(&retry.1)
+    }
+    var waiting = audit.assembler.waiting
+    try archive(&waiting)
+    guard archive.isReading else { return }
+    for (bytes, since) in retries {
+      unsafe gather(audit: bytes.span.bytes)
+      audit.assembler.finish { audit.retries.append(($0, since)) }
+      audit.retries += audit.events.map { ($0, since) }
+      audit.events.removeAll()
+    }
+    if !waiting.isEmpty { unsafe gather(audit: waiting.span.bytes) }
+    // What their records tell was taken in when they came.
+    audit.standing.changes.removeAll()
+  }
 }

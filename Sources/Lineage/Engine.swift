@@ -74,6 +74,8 @@ public struct Engine {
   var written = WrittenFiles()
   /// What audit tells.
   var audit = AuditTrail()
+  /// What audit and the others both tell of.
+  var reconciliation = Reconciliation()
   /// What bystanders did lately.
   var recent = RecentEvents()
   /// Deputies that have not lived long enough to be worth a record, with the time at which they became such.
@@ -294,6 +296,7 @@ public struct Engine {
     recordDeputies()
     checkClock()
     takePulse()
+    reconcile(flush: flush)
     if directories.isCut {
       findings.append(
         .gap(
@@ -316,7 +319,7 @@ public struct Engine {
       processes.sweep(diedBefore: lastSweep)
       pulse.pids = pulse.pids.filter { processes[$0]?.session == Self.canarySession }
       execs = execs.filter { pid, _ in processes[pid].map { $0.died == nil } ?? false }
-      audit.commands = audit.commands.filter { pid, _ in processes[pid] != nil }
+      sweepReconciliation()
       lastSweep = batch.upper
     }
     timeline.removeAll(keepingCapacity: true)

@@ -58,8 +58,11 @@ public final class AuditControl: Sendable {
 
   /// AUDIT_LIST_RULES: every rule, whoever added it, in the order in which each list is gone through.
   public func rules() throws(Errno) -> [AuditRule] {
-    try ask(UInt16(AUDIT_LIST_RULES), []).compactMap { AuditRule(bytes: $0) }
+    try ruleBytes().compactMap { AuditRule(bytes: $0) }
   }
+
+  /// The same as the kernel writes them, `struct audit_rule_data` each: for who only wants to know whether they changed.
+  public func ruleBytes() throws(Errno) -> [[UInt8]] { try ask(UInt16(AUDIT_LIST_RULES), []) }
 
   /// Those of the rules that the kernel does not have, any more or yet.
   public func missing(of rules: [AuditRule]) throws(Errno) -> [AuditRule] {

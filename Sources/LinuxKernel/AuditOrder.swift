@@ -18,10 +18,21 @@ public struct AuditOrder: Hashable, Sendable {
 
   /// Why audit does not tell all that was asked for, by its state and its rules; empty where it does.
   public func faults(status: AuditStatus, rules there: [AuditRule]) -> [AuditFault] {
+    faults(status) + faults(there)
+  }
+
+  /// Those that the state tells.
+  public func faults(_ status: AuditStatus) -> [AuditFault] {
     var found: [AuditFault] = []
     if !status.isEnabled { found.append(.off) }
     if owner != 0, status.pid != owner { found.append(.replaced(by: status.pid)) }
     if status.rateLimit > 0 { found.append(.limited(perSecond: status.rateLimit)) }
+    return found
+  }
+
+  /// Those that the rules tell.
+  public func faults(_ there: [AuditRule]) -> [AuditFault] {
+    var found: [AuditFault] = []
     let known = Set(there)
     // What only spares the service hides nothing when it is gone.
     let missing = rules.filter { $0.isAlways && !known.contains($0) }

@@ -266,6 +266,21 @@ struct Scene {
     add(bytes, .audit)
   }
 
+  /// A mark is told to audit.
+  mutating func mark(_ number: UInt64) {
+    var writer = ByteWriter()
+    writer.write(number)
+    add(writer.bytes, .auditMark)
+  }
+
+  /// And comes back.
+  mutating func markReturns(_ number: UInt64) {
+    audit([(1121, "pid=9 uid=0 auid=0 ses=1 msg='alibi-mark=\(number)'")])
+  }
+
+  /// A process was ended by a signal, as the connector tells.
+  mutating func connectorKill(_ pid: Int32) { connector(0x8000_0000, [pid, pid, 9, 17]) }
+
   /// A look at audit's rules and settings.
   mutating func check(_ fault: String = "", lost: UInt32 = 0, change: String = "", isLast: Bool = false) {
     lastCheck = tick()

@@ -70,6 +70,39 @@ extension ServiceTests {
       #expect(try Machine() == before)
     }
 
+    @Test("both witnesses tell of every execution of a session, however it is done, and who is killed meanwhile")
+    func agreement() throws {
+      let service = try audited()
+      let agent = try StandInAgent()
+      let script = try agent.file("script", "#!/bin/sh\n:\n")
+      let from = service.moment()
+      let status = try agent.run(
+        """
+        chmod 755 \(script) 2>/dev/null; cp \(script) ./own && chmod 755 ./own
+        for i in $(seq 60); do /bin/true; ./own; done
+        for i in $(seq 40); do /bin/sleep 9 & kill -9 $!; done
+        for i in $(seq 40); do timeout -s KILL 0.002 /bin/sh -c 'exec /usr/bin/env -i /bin/sleep 1'; done
+        /bin/sh -c 'exec /usr/bin/env /bin/sh -c "exec /bin/true"'
+        """.replacing("./own", with: agent.home("own")))
+      #expect(status.errors.isEmpty || status.status == 0, "\(status.errors)")
+      func figure() throws -> [String: Any] {
+        service.alibi("accesses", "--limit", "1")
+        let report = try #require(service.json("coverage", "--from", from) as? [String: Any])
+        let days = try #require(report["agreement"] as? [[String: Any]])
+        #expect(days.count <= 2)
+        return days.last ?? [:]
+      }
+      // Judged once a mark has come back.
+      try eventually("both have told") { (try figure()["told_by_both"] as? Int ?? 0) > 200 }
+      Thread.sleep(forTimeInterval: 2.5)
+      let found = try figure()
+      #expect(found["audit_only"] as? Int == 0 && found["others_only"] as? Int == 0, "\(found)")
+      let incidents = try #require((service.json("status") as? [String: Any])?["incidents"] as? [String])
+      #expect(!incidents.contains { $0.contains("witnesses-disagree") }, "\(incidents)")
+      #expect(service.alibi("coverage", "--from", from).output.contains(" executions told by both witnesses"))
+      _ = try service.stop()
+    }
+
     @Test("rules that somebody removes are loaded again, and the time until then is a gap of audit's alone")
     func removed() throws {
       let service = try audited()
