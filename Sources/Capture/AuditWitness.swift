@@ -1,12 +1,19 @@
 internal import Journal
 internal import LinuxKernel
+internal import Synchronization
 
 /// The audit system as a witness: the socket that its records come to, and what was altered of the machine's settings
 /// for that, which is given back at the end, or by the next start after a crash.
 public final class AuditWitness: Sendable {
   let source: AuditSource
-  /// Whether this service is the machine's audit daemon, or listens beside another.
-  let isOwner: Bool
+  /// What was asked of the kernel.
+  let order: AuditOrder
+  /// The same, for another process.
+  let kept: OwnedDescriptor
+  /// Whether this process has given up the place of audit daemon for another.
+  private let hasYielded = Atomic(false)
+  /// The process in the audit daemon's place, if it is this service's; 0 where it listens beside another.
+  var owner: Int32 { hasYielded.load(ordering: .relaxed) ? 0 : order.owner }
   /// Bytes of socket buffer.
   private static let room: Int32 = 16 << 20
   /// How many records may wait in the kernel.
@@ -41,21 +48,29 @@ public final class AuditWitness: Sendable {
         source = try AuditSource(.listener, receiveBuffer: Self.room)
         owner = false
       }
-      isOwner = owner
-      if status.isLocked { return }
-      try state.apply(control)
       let own = try readLink("/proc/self/exe")
-      let wanted = [AuditRule.sparing(own)].compactMap(\.self) + (try Self.rules(rules, warn))
-      for (rule, error) in control.load(wanted) { warn("audit rule refused (\(error)): \(rule)") }
+      var wanted = [AuditRule.sparing(own)].compactMap(\.self) + (try Self.rules(rules, warn))
+      if !status.isLocked {
+        try state.apply(control)
+        let refused = control.load(wanted)
+        for (rule, error) in refused { warn("audit rule refused (\(error)): \(rule)") }
+        let unknown = Set(refused.map(\.rule))
+        wanted.removeAll(where: unknown.contains)
+      }
+      let order = AuditOrder(rules: wanted, owner: owner ? Procfs.ownPid : 0)
+      for fault in order.faults(status: try control.status(), rules: try control.rules()) { warn("\(fault)") }
+      self.order = order
+      kept = try order.kept()
     } catch {
       throw AuditProblem(AuditHindrance(error))
     }
   }
 
-  /// Takes over what another process opened.
-  init(adopting descriptor: consuming OwnedDescriptor, isOwner: Bool) {
+  /// Takes over what another process opened, and asked for.
+  init(adopting descriptor: consuming OwnedDescriptor, order: consuming OwnedDescriptor, owner: Int32) throws(Errno) {
+    self.order = try AuditOrder(order, owner: owner)
+    kept = order
     source = AuditSource(adopting: descriptor)
-    self.isOwner = isOwner
   }
 
   /// Gives back what was altered, by this process or by one that crashed, as it is noted.
@@ -71,17 +86,20 @@ public final class AuditWitness: Sendable {
   /// - Parameter note: the file that `init` was given.
   /// - Returns: whether this process had the place.
   public func yield(_ note: String) -> Bool {
-    guard isOwner, let control = try? AuditControl(), (try? control.status().pid) == Procfs.ownPid else { return false }
+    guard owner != 0, let control = try? AuditControl(), (try? control.status().pid) == Procfs.ownPid else {
+      return false
+    }
     if let (boot, state) = Self.noted(note) {
       try? OwnFiles.replace(note, with: Array((boot + " " + state.leavingSettings.description).utf8))
     }
     try? source.yield()
+    hasYielded.store(true, ordering: .relaxed)
     return true
   }
 
   /// Gives up the place of audit daemon, if this process took it.
   public func resign() {
-    if isOwner { try? source.resign() }
+    if owner != 0 { try? source.resign() }
   }
 
   private static func makeGood(_ note: String, _ control: AuditControl) {
@@ -123,38 +141,83 @@ public struct AuditProblem: Error, Hashable, Sendable, CustomStringConvertible {
   init(_ words: String) { description = words }
 }
 
+/// What the last look at audit's state told.
+struct AuditLook {
+  /// CLOCK_MONOTONIC before it.
+  var time: UInt64 = 0
+  var status: AuditStatus?
+  /// The rules that there were, and what is wrong with them: to read them takes longer than to compare them.
+  var rules: [[UInt8]]?
+  var faults: [AuditFault] = []
+  /// Whether what was missing could not be put back.
+  var isInVain = false
+  /// Whether another daemon has asked for the place that this service had.
+  var isYielding = false
+}
+
 extension Collector {
   /// Reads audit's records: before lineage is drained, so that whoever they tell of has been born.
-  func drainAudit() {
-    guard let source = audit?.source else { return }
+  func drainAudit(isLast: Bool) {
+    guard let audit else { return }
+    var isAltered = false
     // Bounded, so that a batch always fits the journal; the rest comes with the next one.
     for _ in 0..<64 {
-      var isLossy = false
-      var isEmpty = true
+      var drained = AuditSource.Drained()
       let hadRoom = unsafe ring.append(.audit, room: 65_536) { target in
-        guard let read = unsafe try? source.drain(into: target) else { return -1 }
-        (isLossy, isEmpty) = (read.isLossy, read.isEmpty)
-        if read.isChallenged { Procfs.nudge(parent: guardian) }
+        guard let read = unsafe try? audit.source.drain(into: target) else { return -1 }
+        drained = read
+        if read.isChallenged {
+          // The guardian has the place, and gives it to who has asked; from then on the socket listens.
+          auditLook.isYielding = true
+          Procfs.nudge(parent: guardian)
+        }
         return read.count > 0 ? read.count : -1
       }
-      if isLossy { lose(.audit, from: auditDrained, reason: "socket buffer overflow") }
-      if !hadRoom { waitForRoom(65_536) } else if isEmpty { break }
+      if drained.isAltered { isAltered = true }
+      if drained.isLossy { lose(.audit, from: auditDrained, reason: "socket buffer overflow") }
+      if !hadRoom { waitForRoom(65_536) } else if drained.isEmpty || drained.count == 0 { break }
     }
-    checkAudit()
+    check(audit.order, isAltered: isAltered, isLast: isLast)
     auditDrained = Clock.monotonic.now
   }
 
-  /// Now and then: what the kernel lost, and whether it still tells.
-  private func checkAudit() {
-    let now = Clock.monotonic.now
-    guard now - auditChecked > 1_000_000_000, let status = try? auditControl?.status() else { return }
-    if let known = auditLost, status.lost != known {
-      lose(
-        .audit, from: auditChecked, reason: "the kernel's count of lost records went from \(known) to \(status.lost)")
+  /// Now and then, and at once where a record says that something was altered: what the kernel lost, and whether its
+  /// rules are still what they were made. What is missing is put back.
+  private func check(_ order: AuditOrder, isAltered: Bool, isLast: Bool) {
+    // Putting back is told by a record, too: what cannot be put back must not go round at once.
+    let isDue = Clock.monotonic.now - auditLook.time > 1_000_000_000 || isAltered && !auditLook.isInVain
+    guard let auditControl, isDue || isLast, look(order, auditControl, isLast: isLast), !isLast,
+      auditLook.status?.isLocked == false
+    else { return }
+    auditLook.isInVain = (try? auditControl.reload(order)) != true
+    if !auditLook.isInVain { _ = look(order, auditControl, isLast: false) }
+  }
+
+  /// Whether rules are missing.
+  private func look(_ order: AuditOrder, _ control: AuditControl, isLast: Bool) -> Bool {
+    let time = Clock.monotonic.now
+    guard let status = try? control.status(), let rules = try? control.ruleBytes() else { return false }
+    if rules != auditLook.rules {
+      auditLook.rules = rules
+      auditLook.faults = order.faults(rules.compactMap { AuditRule(bytes: $0) })
     }
-    if !status.isEnabled { lose(.audit, from: auditChecked, reason: "audit is switched off") }
-    auditLost = status.lost
-    auditChecked = now
+    let faults = order.faults(status).filter { !auditLook.isYielding || !$0.isReplacement } + auditLook.faults
+    let check = AuditCheck(
+      time: time, fault: faults.map(\.description).joined(separator: "; "), lost: status.lost,
+      change: auditLook.status.map { Self.changes(from: $0, to: status) } ?? "", isLast: isLast)
+    write(check)
+    auditLook.time = time
+    auditLook.status = status
+    auditLook.isInVain = auditLook.isInVain && !faults.isEmpty
+    return faults.contains { if case .removed = $0 { true } else { false } }
+  }
+
+  /// What hides no record, but may make some be lost, which is counted.
+  private static func changes(from old: AuditStatus, to new: AuditStatus) -> String {
+    [
+      ("backlog_limit", old.backlogLimit, new.backlogLimit), ("failure", old.failure, new.failure),
+      ("backlog_wait_time", old.backlogWaitTime, new.backlogWaitTime),
+    ].filter { $0.1 != $0.2 }.map { "\($0.0) was set from \($0.1) to \($0.2)" }.joined(separator: "; ")
   }
 
   /// Has a mark come back behind all records of before.

@@ -20,11 +20,9 @@ public final class Collector: @unchecked Sendable {
   let auditControl: AuditControl?
   /// Who has audit's place and can give it up.
   let guardian = Procfs.parentPid
-  /// CLOCK_MONOTONIC of the last time that audit's records were read, and its state looked at.
+  /// CLOCK_MONOTONIC of the last time that audit's records were read.
   var auditDrained = Clock.monotonic.now
-  var auditChecked: UInt64 = 0
-  /// The kernel's count of lost records then.
-  var auditLost: UInt32?
+  var auditLook = AuditLook()
   private var lastRefresh: UInt64 = 0
 
   /// The task records of one CPU.
@@ -179,7 +177,7 @@ public final class Collector: @unchecked Sendable {
         case .heartbeat, .barrier: break
         }
       }
-      batch(requests)
+      batch(requests, isLast: isStopping)
     }
   }
 
@@ -220,7 +218,7 @@ public final class Collector: @unchecked Sendable {
 
   // MARK: - One batch
 
-  private func batch(_ requests: [CaptureMailbox.Request] = []) {
+  private func batch(_ requests: [CaptureMailbox.Request] = [], isLast: Bool = false) {
     let lower = emptied
     var seenEmpty: UInt64 = 0
     // Bounded, so that a flood cannot keep lineage waiting.
@@ -245,7 +243,7 @@ public final class Collector: @unchecked Sendable {
       if !hadRoom { break }
     }
     readDescriptorEvents(from: lower)
-    drainAudit()
+    drainAudit(isLast: isLast)
     let upper = Clock.monotonic.now
     drainLineage()
     for request in requests { answer(request) }

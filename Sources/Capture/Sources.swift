@@ -77,8 +77,9 @@ public final class CaptureSources: Sendable {
     descriptors = Self.group(handover.take("descriptors"))
     mounts = Self.group(handover.take("mounts"))
     if let raw = handover.take("connector") { connector = ProcessConnector(adopting: raw) } else { connector = nil }
-    if let raw = handover.take("audit") {
-      audit = AuditWitness(adopting: raw, isOwner: handover["audit-owner"] == 1)
+    if let raw = handover.take("audit"), let order = handover.take("audit-order") {
+      audit = try AuditWitness(
+        adopting: raw, order: order, owner: Int32(truncatingIfNeeded: handover["audit-owner"] ?? 0))
     } else {
       audit = nil
     }
@@ -109,7 +110,8 @@ public final class CaptureSources: Sendable {
     if let raw = connector?.descriptor.raw { handover.give("connector", raw) }
     if let audit {
       handover.give("audit", audit.source.descriptor.raw)
-      handover["audit-owner"] = audit.isOwner ? 1 : 0
+      handover["audit-owner"] = Int64(audit.owner)
+      handover.give("audit-order", audit.kept.raw)
     }
     for ring in perf { handover.give("perf.\(ring.cpu)", ring.descriptor.raw) }
     handover["perf-bytes"] = Int64(perfBytes)

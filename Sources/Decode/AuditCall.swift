@@ -16,6 +16,8 @@ public enum AuditCall: Sendable {
   case trace
   /// Of the process in a0: process_vm_readv, process_vm_writev, kcmp.
   case process
+  /// connect
+  case connect
   /// Any other, also of a machine that is not known.
   case other
 
@@ -43,6 +45,7 @@ extension AuditSyscall {
     case 322: .executeAt
     case 82, 86, 87, 88: .change
     case 263, 264, 265, 266, 316: .changeAt
+    case 42: .connect
     case 101: .trace
     case 310, 311, 312: .process
     default: .other
@@ -57,6 +60,7 @@ extension AuditSyscall {
     case 281: .executeAt
     case 35, 36, 37, 38, 276: .changeAt
     case 117: .trace
+    case 203: .connect
     case 270, 271, 272: .process
     default: .other
     }
@@ -71,6 +75,7 @@ extension AuditSyscall {
     case 9, 10, 38, 83: .change
     case 301, 302, 303, 304, 353: .changeAt
     case 26: .trace
+    case 362: .connect
     case 347, 348, 349: .process
     default: .other
     }

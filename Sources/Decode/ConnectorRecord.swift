@@ -6,8 +6,8 @@ public struct ConnectorRecord: Sendable, BitwiseCopyable {
     case fork(child: Int32, childThread: Int32, parent: Int32, parentThread: Int32)
     /// PROC_EVENT_EXEC
     case exec(pid: Int32)
-    /// PROC_EVENT_EXIT of one thread.
-    case exit(pid: Int32, thread: Int32)
+    /// PROC_EVENT_EXIT of one thread; whether a signal ended it.
+    case exit(pid: Int32, thread: Int32, isKilled: Bool)
     /// PROC_EVENT_UID or PROC_EVENT_GID: real and effective id after the change.
     case credentials(pid: Int32, isUser: Bool, real: UInt32, effective: UInt32)
     /// PROC_EVENT_PTRACE: `tracer` attached to `pid`; 0 when it let go.
@@ -65,8 +65,9 @@ public struct ConnectorRecord: Sendable, BitwiseCopyable {
       try needs(16)
       body = .trace(pid: field(1), tracer: field(3))
     case 0x8000_0000:
-      try needs(8)
-      body = .exit(pid: field(1), thread: field(0))
+      try needs(12)
+      // As wait(2) tells it.
+      body = .exit(pid: field(1), thread: field(0), isKilled: field(2) & 0x7f != 0)
     default: body = .other
     }
     let record = ConnectorRecord(

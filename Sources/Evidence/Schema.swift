@@ -148,6 +148,7 @@ enum Schema {
     registerCommands(&migrator)
     registerSegments(&migrator)
     registerLogins(&migrator)
+    registerAgreement(&migrator)
     return migrator
   }
 }

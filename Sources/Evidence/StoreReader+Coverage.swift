@@ -31,6 +31,10 @@ public struct CoverageReport: Sendable {
   public var canariesSeen = 0
   /// How often each source told of a loss.
   public var losses: [String: Int] = [:]
+  /// Times in which a witness missed something without which files' verdicts stand: the connector, audit.
+  public var besides: [Gap] = []
+  /// How far audit and the other witnesses agreed, for each day of it: whole days, in UTC.
+  public var agreement: [Agreement] = []
 }
 
 extension StoreReader {
@@ -58,8 +62,27 @@ extension StoreReader {
             covered: found.covered, missing: found.missing))
       }
       try Self.addSeals(to: &report, db)
+      report.besides = Self.joined(
+        try Self.gaps(time, db).filter { Self.secondOpinions.contains($0.source) }, within: time)
+      report.agreement = try Self.agreement(time, db)
       return report
     }
+  }
+
+  /// What goes on is told now and then while it does: as one gap again.
+  private static func joined(_ gaps: [Gap], within time: Interval) -> [Gap] {
+    var found: [Gap] = []
+    for gap in gaps.sorted(by: { ($0.time.from, $0.time.to) < ($1.time.from, $1.time.to) }) {
+      guard let part = gap.time.intersection(time) else { continue }
+      if let last = found.lastIndex(where: { $0.source == gap.source && $0.reason == gap.reason }),
+        found[last].time.to >= part.from
+      {
+        found[last].time.to = max(found[last].time.to, part.to)
+      } else {
+        found.append(Gap(time: part, source: gap.source, reason: gap.reason, fileSystem: gap.fileSystem))
+      }
+    }
+    return found
   }
 
   /// The last row of each number in a column, by mount point.
@@ -100,6 +123,9 @@ extension StoreReader {
     covered = covered.subtracting(IntervalSet(missing.map(\.time)))
     return (missing.sorted { ($0.time.from, $0.source) < ($1.time.from, $1.source) }, covered)
   }
+
+  /// Sources that are a second opinion: the first ones stand without it.
+  private static let secondOpinions: Set<String> = ["connector", "audit"]
 
   /// The sub-intervals that nothing vouches for, with reasons.
   ///
@@ -143,8 +169,7 @@ extension StoreReader {
           time: asked, source: "coverage", reason: "the target's file system cannot be told", fileSystem: nil))
     }
     let losses = try gaps(asked, db).filter { gap in
-      // The connector is the second opinion on lineage; the first one stands without it.
-      !["connector", "audit"].contains(gap.source)
+      !secondOpinions.contains(gap.source)
         && (gap.fileSystem == nil || fileSystems?.contains(gap.fileSystem ?? 0) != false)
     }
     var all = runs.compactMap { run -> Interval? in

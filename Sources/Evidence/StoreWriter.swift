@@ -249,6 +249,7 @@ public final class StoreWriter: Sendable {
         sql: "INSERT INTO incidents (time, kind, detail) VALUES (?, ?, ?)",
         arguments: [incident.time.nanoseconds, incident.kind, incident.detail])
     case .seal(let seal): try write(seal, db)
+    case .agreement(let more): try write(more, db)
     case .mounts(let seen): try write(seen, db)
     case .fileSystem(let watched):
       try db.execute(

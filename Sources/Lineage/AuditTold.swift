@@ -23,6 +23,11 @@ struct AuditTold {
   var gained: Capabilities = []
   /// What the process may use.
   var capabilities: Capabilities = []
+  private var kind = AuditCall.other
+  /// Whether the key is of a rule of ours.
+  private var isOurs = false
+  /// PTRACE_TRACEME
+  private var isTracedByParent = false
   /// Whether a relative name is one of the working directory.
   private var isOfDirectory = true
 
@@ -49,6 +54,7 @@ struct AuditTold {
       }
     }
     guard call != nil else { return nil }
+    told.judge()
     if told.key == .memory, told.object == nil { told.object = told.processOfName }
     self = told
   }
@@ -56,12 +62,31 @@ struct AuditTold {
   private init() {}
   private static var blank: AuditTold { AuditTold() }
 
+  /// The first rule that matches gives its key alone, and that may be somebody else's: then the call tells what it is.
+  private mutating func judge() {
+    guard key == .other, !isOurs else { return }
+    if exit == -Self.noAccess || exit == -Self.notPermitted {
+      if ![.other, .trace, .process, .connect].contains(kind) { key = .denied }
+    } else if kind == .execute || kind == .executeAt {
+      key = .exec
+    } else if kind == .connect {
+      key = .connect
+    } else if kind == .trace && !isTracedByParent || kind == .process {
+      key = .memory
+    }
+  }
+
+  /// EACCES and EPERM
+  private static let noAccess: Int64 = 13
+  private static let notPermitted: Int64 = 1
+
   private mutating func take(_ call: AuditSyscall, in bytes: RawSpan) {
     pid = call.caller.pid
     exit = call.exit
     hasSucceeded = call.isSuccess == true
     let words = (call.key?.bytes(in: bytes) ?? []).split(separator: 1).map { String(decoding: $0, as: UTF8.self) }
     for word in words {
+      if word.hasPrefix("alibi-") { isOurs = true }
       switch word {
       case "alibi-exec": key = .exec
       case "alibi-denied": key = .denied
@@ -72,15 +97,17 @@ struct AuditTold {
       }
     }
     // AT_FDCWD
-    let kind = call.call
+    kind = call.call
     isOfDirectory = kind != .other && (!kind.isRelative || UInt32(truncatingIfNeeded: call.a0) == 0xffff_ff9c)
     switch kind {
     case .execute, .executeAt: attempt = .execute
     case .change, .changeAt: attempt = .change
     case .process: object = Int32(truncatingIfNeeded: call.a0)
     // PTRACE_TRACEME: the parent, which is of the session, traces.
-    case .trace: if call.a0 == 0 { key = .other }
-    case .open, .openAt, .other: break
+    case .trace:
+      isTracedByParent = call.a0 == 0
+      if isTracedByParent { key = .other }
+    case .open, .openAt, .connect, .other: break
     }
   }
 

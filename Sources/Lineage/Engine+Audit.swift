@@ -17,15 +17,13 @@ struct AuditTrail {
   var marks: [Mark] = []
   /// CLOCK_MONOTONIC: everything that happened before has been told; nil without audit.
   var toldTo: UInt64?
+  /// Whether it is asked for what it shall tell.
+  var standing = AuditStanding()
 
   struct Mark {
     var number: UInt64
     var time: UInt64
   }
-  /// The records of programs that processes of sessions began to run, of which audit has not told yet: by pid, oldest
-  /// first.
-  var commands: [Int32: [Command]] = [:]
-
   /// Processes that were asked and of which nothing was known yet.
   var strangers: [Stranger] = []
 
@@ -64,12 +62,6 @@ struct AuditTrail {
   var launchers: [Int32: [[UInt8]]] = [:]
   /// What those have asked for.
   var requests: [LaunchRequest] = []
-
-  struct Command {
-    var record: Int64
-    /// CLOCK_MONOTONIC
-    var since: UInt64
-  }
 }
 
 // The second witness: what was denied, with which arguments something was run, and whom a session asked.
@@ -86,6 +78,8 @@ extension Engine {
         break
       }
       guard let record else { break }
+      // Not by its event: what is altered outside a system call has no end.
+      if record.type == .configChange { gather(change: record, in: bytes) }
       audit.assembler.add(record, at: start..<offset, in: bytes) { ended.append($0) }
     }
     audit.events += ended
@@ -94,14 +88,17 @@ extension Engine {
   /// After lineage, before whoever works for sessions is told: what the events of the batch say of sessions.
   mutating func settleAudit(_ source: some BatchSource, _ oracle: inout some Oracle) {
     checkMarks()
+    if audit.isHeard, reconciliation.begun == nil { reconciliation.begun = batch.upper }
     settleStrangers(source, &oracle)
     settleDepartures(&oracle)
     let events = audit.retries + audit.events.map { ($0, batch.upper) }
     audit.events.removeAll(keepingCapacity: true)
     audit.retries.removeAll(keepingCapacity: true)
     for (event, since) in events where !settle(event, source, &oracle) {
-      if since.later(by: Self.retryTime) > batch.upper, audit.retries.count < 4096 {
-        audit.retries.append((event, since))
+      if since.later(by: Self.retryTime) > batch.upper {
+        if audit.retries.count < 4096 { audit.retries.append((event, since)) }
+      } else if let told = AuditTold(event), told.key == .exec {
+        missExecution(told, at: monotonic(event))
       }
     }
     settleUnanswered(source, &oracle)
@@ -111,7 +108,10 @@ extension Engine {
   /// CLOCK_MONOTONIC of the first thing that audit told and that another batch will make sense of: whoever was asked then
   /// is not known yet.
   var unsettledSince: UInt64? {
-    let stamps = audit.retries.map { monotonic($0.event) }
+    let stamps = audit.retries.compactMap { event, _ -> UInt64? in
+      guard let told = AuditTold(event), told.key != .exec || session(of: told.pid) != nil else { return nil }
+      return monotonic(event)
+    }
     return (stamps + audit.strangers.map(\.since) + audit.departures.map(\.since) + audit.unanswered.map(\.since)).min()
   }
 
@@ -135,20 +135,29 @@ extension Engine {
       if told.hasSucceeded { audit.accepts.append((told.pid, batch.upper)) }
       return true
     }
+    let time = monotonic(event)
+    if told.key == .exec {
+      guard told.hasSucceeded else { return true }
+      if session(of: told.pid) == nil { adoptIfAsked(event, told.pid, at: time, &oracle) }
+    }
+    let session = session(of: told.pid)
+    if let session, !told.capabilities.isEmpty { noteCapabilities(told, of: session, at: time, &oracle) }
+    // Also of a process that is in no session yet: which execution it was matters.
+    if told.key == .exec {
+      guard noteExecution(event, told, at: time) else { return false }
+      if session != nil, let life = processes[told.pid], rules.launcher(life.executable) != nil {
+        audit.launchers[told.pid] = event.arguments()
+      }
+      return true
+    }
     guard let asker = asker(told.pid) else {
+      if isUndecided(told.pid) { return false }
       if told.key == .connect || told.key == .memory, audit.others.count < 4096 {
         audit.others.append((told.pid, event, batch.upper))
       }
-      return !isUndecided(told.pid)
+      return true
     }
-    let session = session(of: told.pid)
-    let time = monotonic(event)
-    if let session, !told.capabilities.isEmpty { noteCapabilities(told, of: session, at: time, &oracle) }
     switch told.key {
-    case .exec:
-      guard told.hasSucceeded else { return true }
-      if session == nil { adoptIfAsked(event, told.pid, at: time, &oracle) }
-      return processes[told.pid]?.session == nil && session == nil || noteCommand(event, told, at: time)
     case .denied: if let session { noteDenial(told, in: session, at: time) }
     case .connect:
       // A connection that is not blocked for is under way.
@@ -165,7 +174,7 @@ extension Engine {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.
         look(at: told.pid, in: session, since: time, &oracle)
       }
-    case .accept, .other: break
+    case .exec, .accept, .other: break
     }
     return true
   }
@@ -188,6 +197,7 @@ extension Engine {
           reason: "audit does not tell", fileSystem: nil)))
     losses[LossSource.audit.label, default: 0] += 1
     audit.toldTo = batch.upper
+    audit.standing.unsureTo = batch.upper
     audit.marks.removeAll()
   }
 
@@ -208,9 +218,7 @@ extension Engine {
   private static let inProgress: Int64 = 115
 
   /// CLOCK_MONOTONIC of an event's stamp.
-  func monotonic(_ event: AuditEvent) -> UInt64 {
-    monotonic(Timestamp(nanoseconds: Int64(clamping: event.stamp.milliseconds) &* 1_000_000))
-  }
+  func monotonic(_ event: AuditEvent) -> UInt64 { monotonic(milliseconds: event.stamp.milliseconds) }
 
   /// Whether a later batch may tell whose process it is.
   func isUndecided(_ pid: Int32) -> Bool {
@@ -226,37 +234,6 @@ extension Engine {
     }
     return nil
   }
-
-  // MARK: - Commands
-
-  /// A process of a session runs another program, of which there is a record.
-  mutating func expectCommand(_ pid: Int32, _ record: Int64, at time: UInt64) {
-    // Without audit nobody ever tells.
-    guard audit.isHeard else { return }
-    audit.commands[pid, default: []].append(AuditTrail.Command(record: record, since: time))
-    if let count = audit.commands[pid]?.count, count > 64 { audit.commands[pid]?.removeFirst(count - 64) }
-  }
-
-  /// Executions of one process are told by both witnesses in the same order; the stamp is a few milliseconds off.
-  ///
-  /// - Returns: whether its record is known.
-  private mutating func noteCommand(_ event: AuditEvent, _ told: AuditTold, at time: UInt64) -> Bool {
-    guard let arguments = event.arguments() else { return true }
-    guard var waiting = audit.commands[told.pid] else { return false }
-    waiting.removeAll { $0.since.later(by: Self.stampTolerance) < time }
-    defer { audit.commands[told.pid] = waiting.isEmpty ? nil : waiting }
-    guard let first = waiting.first, first.since < time.later(by: Self.stampTolerance) else { return false }
-    waiting.removeFirst()
-    if let life = processes[told.pid], rules.launcher(life.executable) != nil { audit.launchers[told.pid] = arguments }
-    let masked = rules.masked(arguments)
-    findings.append(
-      .command(
-        Command(process: first.record, arguments: masked.arguments, masked: masked.count, directory: told.directory)))
-    return true
-  }
-
-  /// How far a stamp may be from the moment that perf tells: a call's stamp is of its beginning, in ticks.
-  private static let stampTolerance: UInt64 = 500_000_000
 
   // MARK: - Denied attempts
 
@@ -300,7 +277,31 @@ extension AuditEvent {
       guard let record = try? AuditRecord.next(in: span, at: &offset) else { break }
       assembler.add(record, at: start..<offset, in: span) { found = $0 }
     }
+    assembler.finish { found = $0 }
     guard let found else { return nil }
     self = found
+  }
+}
+
+// Events that wait: for their end, or for somebody to make sense of them.
+extension Engine {
+  mutating func exchangeEvents(_ archive: inout Archive) throws(JournalError) {
+    var retries = audit.retries.map { ($0.event.bytes, $0.since) }
+    try archive.list(&retries, ([], 0)) { (archive, retry) throws(JournalError) in
+      try archive(&retry.0)
+      try archive(&retry.1)
+    }
+    var waiting = audit.assembler.waiting
+    try archive(&waiting)
+    guard archive.isReading else { return }
+    for (bytes, since) in retries {
+      unsafe gather(audit: bytes.span.bytes)
+      audit.assembler.finish { audit.retries.append(($0, since)) }
+      audit.retries += audit.events.map { ($0, since) }
+      audit.events.removeAll()
+    }
+    if !waiting.isEmpty { unsafe gather(audit: waiting.span.bytes) }
+    // What their records tell was taken in when they came.
+    audit.standing.changes.removeAll()
   }
 }

@@ -6,19 +6,13 @@ extension Engine {
   /// What is known of audit, for a successor.
   mutating func exchangeAudit(_ archive: inout Archive) throws(JournalError) {
     try archive(&audit.isHeard)
-    try archive.table(&audit.commands, 0, []) { (archive, pid, commands) throws(JournalError) in
-      try archive(&pid)
-      try archive.list(&commands, AuditTrail.Command(record: 0, since: 0)) {
-        (archive, command) throws(JournalError) in
-        try archive(&command.record)
-        try archive(&command.since)
-      }
-    }
     try archive.list(&audit.marks, AuditTrail.Mark(number: 0, time: 0)) { (archive, mark) throws(JournalError) in
       try archive(&mark.number)
       try archive(&mark.time)
     }
     try archive.optional(&audit.toldTo)
+    try archive(&audit.standing)
+    try archive(&reconciliation)
     try archive.table(&audit.launchers, 0, []) { (archive, pid, arguments) throws(JournalError) in
       try archive(&pid)
       try archive.list(&arguments, []) { (archive, word) throws(JournalError) in try archive(&word) }
@@ -61,9 +55,6 @@ extension Engine {
       try archive(&origin)
     }
     try archive(&recent)
-    // Events that have not ended.
-    var waiting = audit.retries.flatMap(\.event.bytes) + audit.assembler.waiting
-    try archive(&waiting)
-    if archive.isReading, !waiting.isEmpty { unsafe gather(audit: waiting.span.bytes) }
+    try exchangeEvents(&archive)
   }
 }

@@ -73,7 +73,12 @@ extension Engine {
 
   mutating func note(_ loss: LossEntry) {
     if loss.source == .connector { unheardSince = min(unheardSince ?? .max, loss.from) }
-    if loss.source == .audit { audit.assembler.lose() } else { lossUntil = max(lossUntil, loss.to) }
+    if loss.source == .audit {
+      audit.assembler.lose()
+      audit.standing.unsureTo = max(audit.standing.unsureTo, loss.to)
+    } else {
+      lossUntil = max(lossUntil, loss.to)
+    }
     losses[loss.source.label, default: 0] += 1
     findings.append(
       .gap(

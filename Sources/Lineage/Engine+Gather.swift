@@ -45,7 +45,9 @@ extension Engine {
       case .fork(let child, let childThread, let parent, _):
         what = .fork(child: child, childThread: childThread, parent: parent)
       case .exec(let pid): what = .exec(pid: pid)
-      case .exit(let pid, let thread): what = .exit(pid: pid, thread: thread)
+      case .exit(let pid, let thread, let isKilled):
+        if isKilled, pid == thread, audit.isHeard { reconciliation.killed[pid] = record.time }
+        what = .exit(pid: pid, thread: thread)
       case .credentials(let pid, true, let real, let effective):
         what = .credentials(pid: pid, isRoot: real == 0 || effective == 0)
       case .acknowledgement, .credentials, .trace, .other: continue
@@ -90,6 +92,7 @@ extension Engine {
             parent: record.directory.flatMap { reference($0, in: bytes) }, name: bytes.copy(record.name),
             path: nil, usedIn: nil), by: record.pid)
         openings[record.pid] = eventsGathered
+        if let file = record.target.flatMap({ identity($0, in: bytes) }) { noteOpening(of: file, by: record.pid) }
       }
       gatherName(record, in: bytes)
     }

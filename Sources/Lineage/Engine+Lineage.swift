@@ -55,6 +55,7 @@ extension Engine {
     life.parent = parent
     life.reportedAt = batch.upper
     inherit(&life, from: parent, at: time)
+    noteReturn(of: parent, at: time)
     if let old = processes[child], old.died == nil { died(child, at: time) }
     // Another process has the number now.
     pulse.retire(child)
@@ -180,6 +181,7 @@ extension Engine {
   mutating func died(_ pid: Int32, at time: UInt64) {
     guard let life = processes[pid], life.died == nil else { return }
     _ = processes.update(pid) { $0.died = time }
+    noteReturn(of: pid, at: time, hasDied: true)
     pulse.retire(pid)
     leaveSpace(pid, at: time)
     if let record = life.record { findings.append(.processEnded(record, wall(time))) }
@@ -198,6 +200,7 @@ extension Engine {
       processes.begin(life, at: time, lower: batch.lower)
     }
     if leadingWitness == .perf, run?.hasConnector == true { awaitConfirmation(pid, of: time) }
+    sight(pid, at: time)
     let main = mainMapping(of: pid, after: index).map { mapping in
       var kept = mapping
       kept.copied = mapping.path(in: source)

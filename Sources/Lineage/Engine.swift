@@ -76,6 +76,8 @@ public struct Engine {
   var audit = AuditTrail()
   /// Jobs that sessions have left to be started by others.
   var jobs: [FileIdentity: LaunchRequest.Origin] = [:]
+  /// What audit and the others both tell of.
+  var reconciliation = Reconciliation()
   /// What bystanders did lately.
   var recent = RecentEvents()
   /// Deputies that have not lived long enough to be worth a record, with the time at which they became such.
@@ -229,6 +231,7 @@ public struct Engine {
       case .auditMark:
         var reader = ByteReader(entry.bytes)
         marks.append(try reader.integer(UInt64.self))
+      case .auditCheck: audit.standing.checks.append(try AuditCheck(payload: entry.bytes))
       case .fanotify: gather(fanotify: entry.payload)
       case .descriptorEvent: gather(try DescriptorEvent(payload: entry.bytes))
       case .observed:
@@ -264,6 +267,7 @@ public struct Engine {
     if isResumed { forgetUnmounted() }
     for loss in losses { note(loss) }
     for mark in marks { note(mark: mark) }
+    settleStanding(flush: flush || !barriers.isEmpty)
     noteOverflow()
     noteTroubles()
     adoptObserved(&oracle)
@@ -294,6 +298,7 @@ public struct Engine {
     recordDeputies()
     checkClock()
     takePulse()
+    reconcile(flush: flush)
     if directories.isCut {
       findings.append(
         .gap(
@@ -316,7 +321,7 @@ public struct Engine {
       processes.sweep(diedBefore: lastSweep)
       pulse.pids = pulse.pids.filter { processes[$0]?.session == Self.canarySession }
       execs = execs.filter { pid, _ in processes[pid].map { $0.died == nil } ?? false }
-      audit.commands = audit.commands.filter { pid, _ in processes[pid] != nil }
+      sweepReconciliation()
       sweepRequests()
       lastSweep = batch.upper
     }

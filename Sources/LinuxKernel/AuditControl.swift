@@ -58,8 +58,11 @@ public final class AuditControl: Sendable {
 
   /// AUDIT_LIST_RULES: every rule, whoever added it, in the order in which each list is gone through.
   public func rules() throws(Errno) -> [AuditRule] {
-    try ask(UInt16(AUDIT_LIST_RULES), []).compactMap { AuditRule(bytes: $0) }
+    try ruleBytes().compactMap { AuditRule(bytes: $0) }
   }
+
+  /// The same as the kernel writes them, `struct audit_rule_data` each: for who only wants to know whether they changed.
+  public func ruleBytes() throws(Errno) -> [[UInt8]] { try ask(UInt16(AUDIT_LIST_RULES), []) }
 
   /// Those of the rules that the kernel does not have, any more or yet.
   public func missing(of rules: [AuditRule]) throws(Errno) -> [AuditRule] {
@@ -67,12 +70,14 @@ public final class AuditControl: Sendable {
     return rules.filter { !there.contains($0) }
   }
 
-  /// AUDIT_ADD_RULE, behind the others of its list.
+  /// AUDIT_ADD_RULE, behind the others of its list or, AUDIT_FILTER_PREPEND, in front of them.
   ///
   /// - Throws: EEXIST where it is there already, EINVAL where this kernel does not know a field, EPERM where the
   ///   settings are locked, ENOENT where a watched directory is not there.
-  public func add(_ rule: AuditRule) throws(Errno) {
-    _ = try ask(UInt16(AUDIT_ADD_RULE), rule.bytes)
+  public func add(_ rule: AuditRule, inFront: Bool = false) throws(Errno) {
+    var bytes = rule.bytes
+    if inFront { bytes.store(rule.list.rawValue | UInt32(AUDIT_FILTER_PREPEND), at: 0) }
+    _ = try ask(UInt16(AUDIT_ADD_RULE), bytes)
   }
 
   /// Adds rules; those that are there already stay.

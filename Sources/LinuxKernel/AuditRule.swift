@@ -187,7 +187,7 @@ public struct AuditRule: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Reads what AUDIT_LIST_RULES answers; nil for a list that this version does not know.
-  init?(bytes: [UInt8]) {
+  public init?(bytes: [UInt8]) {
     guard bytes.count >= Self.headerSize else { return nil }
     func word(_ offset: Int) -> UInt32 { unsafe bytes.integer(UInt32.self, at: offset) }
     guard let list = List(rawValue: word(0) & 0xf), word(8) <= 64 else { return nil }

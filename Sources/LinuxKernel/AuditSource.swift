@@ -103,27 +103,42 @@ public final class AuditSource: Sendable {
   }
 
   /// Takes as many records as there are and fit, one behind the other.
-  ///
-  /// - Returns: how many bytes were filled; whether records were dropped; whether nothing more waits; whether somebody has
-  ///   asked for the audit daemon's place, which the kernel refused.
-  public func drain(
-    into target: UnsafeMutableRawBufferPointer
-  ) throws(Errno) -> (count: Int, isLossy: Bool, isEmpty: Bool, isChallenged: Bool) {
-    var used = 0
-    var isLossy = false
-    var isChallenged = false
-    while used + Self.longest <= target.count {
-      switch unsafe try receive(into: UnsafeMutableRawBufferPointer(rebasing: target[used...])) {
+  public func drain(into target: UnsafeMutableRawBufferPointer) throws(Errno) -> Drained {
+    var drained = Drained()
+    while drained.count + Self.longest <= target.count {
+      let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: target[drained.count...])
+      switch unsafe try receive(into: rest) {
       case .record(let count):
-        let type = unsafe target.loadUnaligned(fromByteOffset: used + 4, as: UInt16.self)
-        isChallenged = isChallenged || type == Self.replace
-        used += count
+        // `nlmsghdr.nlmsg_type`
+        let type = unsafe rest.loadUnaligned(fromByteOffset: 4, as: UInt16.self)
+        if Int32(type) == AUDIT_CONFIG_CHANGE { drained.isAltered = true }
+        if type == Self.replace { drained.isChallenged = true }
+        drained.count += count
       case .foreign: continue
-      case .lost: isLossy = true
-      case .none: return (used, isLossy, true, isChallenged)
+      case .lost: drained.isLossy = true
+      case .none:
+        drained.isEmpty = true
+        return drained
       }
     }
-    return (used, isLossy, false, isChallenged)
+    return drained
+  }
+
+  /// What draining brought.
+  public struct Drained: Sendable {
+    /// How many bytes were filled.
+    public var count = 0
+    /// Whether records were dropped.
+    public var isLossy = false
+    /// Whether nothing more waits.
+    public var isEmpty = false
+    /// Whether a record tells that rules or settings were altered.
+    public var isAltered = false
+    /// Whether somebody has asked for the audit daemon's place, which the kernel refused.
+    public var isChallenged = false
+
+    /// Nothing yet.
+    public init() {}
   }
 
   /// AUDIT_REPLACE

@@ -69,6 +69,7 @@ struct Backlog {
       case .fileSystem, .seal, .released, .closed, .mounts, .privileged: true
       // Whoever reads it later works for the session all the same.
       case .written, .unwritten, .deputy, .deputyEnded: true
+      case .agreement: true
       }
     }
   }

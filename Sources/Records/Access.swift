@@ -150,6 +150,8 @@ public enum Finding: Hashable, Sendable {
   case incident(Incident)
   /// A time is sealed.
   case seal(Seal)
+  /// More that two witnesses told of, or one alone.
+  case agreement(Agreement)
   /// A file system is watched, or not, from now on.
   case fileSystem(WatchedFileSystem)
   /// The mounts of a namespace are others from now on.

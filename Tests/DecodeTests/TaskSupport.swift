@@ -47,7 +47,7 @@ struct Timed: Equatable {
       switch record.body {
       case .fork(let child, let thread, let parent, _): .fork(child: child, thread: thread, parent: parent)
       case .exec(let pid): .exec(pid, name: [])
-      case .exit(let pid, let thread): .exit(pid, thread: thread)
+      case .exit(let pid, let thread, _): .exit(pid, thread: thread)
       case .credentials(let pid, let isUser, let real, let effective):
         .credentials(pid, isUser: isUser, real: real, effective: effective)
       case .trace(let pid, let tracer): .trace(pid, tracer: tracer)

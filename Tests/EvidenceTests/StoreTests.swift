@@ -23,6 +23,27 @@ struct StoreTests {
     #expect(try shelf.reader().accesses(Filter()).first?.access.path == RawPath(path))
   }
 
+  @Test("figures of a day add up, are told for the days of a time, and are no evidence")
+  func agreement() throws {
+    let shelf = try Shelf()
+    let day: Int64 = 86_400_000_000_000
+    func figure(_ day: Int64, _ both: Int, _ audit: Int, _ others: Int, _ matter: Agreement.Matter) -> Agreement {
+      Agreement(day: day, matter: matter, both: both, auditOnly: audit, othersOnly: others)
+    }
+    try shelf.write(.agreement(figure(0, 3, 0, 1, .executions)), .agreement(figure(0, 4, 2, 0, .executions)))
+    try shelf.write(.agreement(figure(0, 1, 0, 0, .places)), .agreement(figure(1, 5, 0, 0, .executions)))
+    func told(_ from: Int64, _ to: Int64) throws -> [Agreement] {
+      try shelf.reader().coverage(
+        Interval(from: Timestamp(nanoseconds: from), to: Timestamp(nanoseconds: to))
+      ).agreement
+    }
+    let first = [figure(0, 7, 2, 1, .executions), figure(0, 1, 0, 0, .places)]
+    #expect(try told(5, day - 1) == first)
+    #expect(try told(5, day) == first + [figure(1, 5, 0, 0, .executions)])
+    #expect(try told(2 * day, 3 * day).isEmpty)
+    #expect(Agreement.day(of: Timestamp(nanoseconds: -1)) == -1)
+  }
+
   @Test("the largest numbers come back")
   func largeNumbers() throws {
     let shelf = try Shelf()

@@ -108,10 +108,10 @@ struct EntryReaderTests {
     let kinds: [EntryKind] = [
       .padding, .batchEnd, .fanotify, .perf, .connector, .descriptorEvent, .loss, .fileSystem, .observed,
       .answer,
-      .run, .barrier, .mountsChanged, .resumed, .nursery, .heartbeat, .mountTable, .audit, .auditMark,
+      .run, .barrier, .mountsChanged, .resumed, .nursery, .heartbeat, .mountTable, .audit, .auditMark, .auditCheck,
     ]
-    #expect(kinds.map(\.rawValue) == Array(0...18))
-    #expect(EntryKind(rawValue: 19) == nil)
+    #expect(kinds.map(\.rawValue) == Array(0...18) + [20])
+    #expect([19, 21].allSatisfy { EntryKind(rawValue: $0) == nil })
   }
 
   @Test("a recorded batch gives no bytes from outside itself")

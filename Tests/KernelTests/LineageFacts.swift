@@ -133,7 +133,7 @@ extension KernelFacts {
       #expect(
         try await eventually {
           for record in try connector.drain() {
-            if case .exit(let pid, let thread) = record.body, pid == thread { told.insert(pid) }
+            if case .exit(let pid, let thread, _) = record.body, pid == thread { told.insert(pid) }
           }
           return told.isSuperset(of: made)
         })

@@ -40,6 +40,7 @@ struct Scene {
   var clock: Int64 = 0
   private var sequence: UInt32 = 0
   private var auditSerial: UInt64 = 0
+  private(set) var lastCheck: UInt64 = 0
   private var earlier: (written: [(file: FileIdentity, session: Int64?)], deputies: [FormerDeputy]) = ([], [])
   /// How many files that sessions wrote are followed.
   var mostWritten = WrittenFiles.most {
@@ -281,6 +282,27 @@ struct Scene {
       bytes += record + [UInt8](repeating: 0, count: (4 - record.count % 4) % 4)
     }
     add(bytes, .audit)
+  }
+
+  /// A mark is told to audit.
+  mutating func mark(_ number: UInt64) {
+    var writer = ByteWriter()
+    writer.write(number)
+    add(writer.bytes, .auditMark)
+  }
+
+  /// And comes back.
+  mutating func markReturns(_ number: UInt64) {
+    audit([(1121, "pid=9 uid=0 auid=0 ses=1 msg='alibi-mark=\(number)'")])
+  }
+
+  /// A process was ended by a signal, as the connector tells.
+  mutating func connectorKill(_ pid: Int32) { connector(0x8000_0000, [pid, pid, 9, 17]) }
+
+  /// A look at audit's rules and settings.
+  mutating func check(_ fault: String = "", lost: UInt32 = 0, change: String = "", isLast: Bool = false) {
+    lastCheck = tick()
+    add(AuditCheck(time: lastCheck, fault: fault, lost: lost, change: change, isLast: isLast))
   }
 
   /// A fanotify event. Bits as in linux/fanotify.h.

@@ -62,6 +62,77 @@ extension ServiceTests {
       #expect(try Machine() == before)
     }
 
+    @Test("both witnesses tell of every execution of a session, however it is done, and who is killed meanwhile")
+    func agreement() throws {
+      let service = try ServiceUnderTest(audit: true)
+      let agent = try StandInAgent()
+      let script = try agent.file("script", "#!/bin/sh\n:\n")
+      let from = service.moment()
+      let status = try agent.run(
+        """
+        chmod 755 \(script) 2>/dev/null; cp \(script) ./own && chmod 755 ./own
+        for i in $(seq 60); do /bin/true; ./own; done
+        for i in $(seq 40); do /bin/sleep 9 & kill -9 $!; done
+        for i in $(seq 40); do timeout -s KILL 0.002 /bin/sh -c 'exec /usr/bin/env -i /bin/sleep 1'; done
+        /bin/sh -c 'exec /usr/bin/env /bin/sh -c "exec /bin/true"'
+        """.replacing("./own", with: agent.home("own")))
+      #expect(status.errors.isEmpty || status.status == 0, "\(status.errors)")
+      func figure() throws -> [String: Any] {
+        service.alibi("accesses", "--limit", "1")
+        let report = try #require(service.json("coverage", "--from", from) as? [String: Any])
+        let days = try #require(report["agreement"] as? [[String: Any]])
+        #expect(days.count <= 2)
+        return days.last ?? [:]
+      }
+      // Judged once a mark has come back.
+      try eventually("both have told") { (try figure()["told_by_both"] as? Int ?? 0) > 200 }
+      Thread.sleep(forTimeInterval: 2.5)
+      let found = try figure()
+      #expect(found["audit_only"] as? Int == 0 && found["others_only"] as? Int == 0, "\(found)")
+      let incidents = try #require((service.json("status") as? [String: Any])?["incidents"] as? [String])
+      #expect(!incidents.contains { $0.contains("witnesses-disagree") }, "\(incidents)")
+      #expect(service.alibi("coverage", "--from", from).output.contains(" executions told by both witnesses"))
+      _ = try service.stop()
+    }
+
+    @Test("rules that somebody removes are loaded again, and the time until then is a gap of audit's alone")
+    func removed() throws {
+      let service = try ServiceUnderTest(audit: true)
+      let agent = try StandInAgent()
+      let file = try agent.file("file.txt")
+      let control = try AuditControl()
+      let asked = Set(try control.rules().filter(\.isOurs))
+      try #require(asked.count > 40)
+      let from = service.moment()
+      func gaps(since from: String) throws -> [[String: Any]] {
+        service.alibi("accesses", "--limit", "1")
+        let report = try #require(service.json("coverage", "--from", from) as? [String: Any])
+        return try #require(report["witness_gaps"] as? [[String: Any]]).filter { $0["source"] as? String == "audit" }
+      }
+      #expect(try gaps(since: from).isEmpty)
+      try AuditState.removeRules(control)
+      try eventually("they are there again") { Set(try control.rules().filter(\.isOurs)) == asked }
+      #expect(try agent.run("true").status == 0)
+      #expect(try gaps(since: from).contains { ($0["reason"] as? String)?.contains("rules are not there") == true })
+      #expect(service.prove(file, from: from).status == 0, "files' own witnesses stand")
+      #expect(service.alibi("coverage", "--from", from).output.contains("missed by a second witness alone"))
+      // Whole again.
+      let later = service.moment()
+      #expect(try gaps(since: later).isEmpty)
+      // What would go first hides what comes behind.
+      var never = try #require(try AuditRule.file(Array("-a never,exit -F arch=b64 -S execve -k alibi-x".utf8)).first)
+      never.fields.removeLast()
+      try control.add(never, inFront: true)
+      try eventually("it is noticed") {
+        try gaps(since: later).contains { ($0["reason"] as? String)?.contains("a rule hides records") == true }
+      }
+      try control.delete(never)
+      let status = try #require(try service.json("status") as? [String: Any])
+      let incidents = try #require(status["incidents"] as? [String])
+      #expect(incidents.count(where: { $0.contains(" audit-altered: ") }) == 2, "\(incidents)")
+      _ = try service.stop()
+    }
+
     @Test("leaves the machine's audit as it was, however it ends")
     func leavesNothing() throws {
       let before = try Machine()

@@ -20,6 +20,23 @@ struct Coverage: ParsableCommand {
       var type: String
       var reason: String
     }
+    struct Day: Encodable {
+      var day: String
+      var what: String
+      var all: Int
+      var toldByBoth: Int
+      var auditOnly: Int
+      var othersOnly: Int
+
+      init(_ figure: Agreement) {
+        day = figure.date
+        what = figure.matter == .executions ? "executions" : "places"
+        all = figure.all
+        toldByBoth = figure.both
+        auditOnly = figure.auditOnly
+        othersOnly = figure.othersOnly
+      }
+    }
     var from: String
     var to: String
     var seconds: Double
@@ -29,6 +46,8 @@ struct Coverage: ParsableCommand {
     var canariesSent: Int
     var canariesSeen: Int
     var losses: [String: Int]
+    var witnessGaps: [JsonGap]
+    var agreement: [Day]
   }
 
   @OptionGroup var common: Common
@@ -66,7 +85,8 @@ struct Coverage: ParsableCommand {
       notWatched: report.unwatched.map {
         Answer.Unwatched(mountPoint: JsonPath($0.mountPoint).text, type: $0.type, reason: $0.reason)
       }, seals: report.seals, canariesSent: report.canariesSent, canariesSeen: report.canariesSeen,
-      losses: report.losses)
+      losses: report.losses, witnessGaps: report.besides.map(JsonGap.init),
+      agreement: report.agreement.map(Answer.Day.init))
   }
 
   private func text(_ report: CoverageReport) -> String {
@@ -98,6 +118,13 @@ struct Coverage: ParsableCommand {
       for (place, gap) in gaps { table.add([gap.time.from.short, gap.time.to.short, place, gap.source, gap.reason]) }
       lines.append(table.text())
     }
+    if !report.besides.isEmpty {
+      lines += ["", "missed by a second witness alone, without which files' verdicts stand:"]
+      var table = Table(["FROM", "TO", "SOURCE", "REASON"])
+      for gap in report.besides { table.add([gap.time.from.short, gap.time.to.short, gap.source, gap.reason]) }
+      lines.append(table.text())
+    }
+    if !report.agreement.isEmpty { lines += [""] + report.agreement.map(\.sentence) }
     if !report.unwatched.isEmpty {
       lines += ["", "never watched:"]
       var table = Table(["MOUNTED AT", "TYPE", "WHY"])
@@ -108,4 +135,29 @@ struct Coverage: ParsableCommand {
   }
 
   private func seconds(_ value: Double) -> String { "\((value * 1000).rounded() / 1000) s" }
+}
+
+extension Agreement {
+  /// `2026-11-21`
+  fileprivate var date: String {
+    String(Timestamp(nanoseconds: day &* 86_400_000_000_000).description.prefix { $0 != "T" })
+  }
+
+  /// `agreement 2026-11-21: 1,203 of 1,204 executions told by both witnesses, 1 by audit alone`
+  fileprivate var sentence: String {
+    let matter = matter == .executions ? "executions" : "openings in classified places"
+    let alone = [(auditOnly, "audit"), (othersOnly, "the others")].filter { $0.0 > 0 }.map {
+      ", \(grouped($0.0)) by \($0.1) alone"
+    }
+    return "agreement \(date): \(grouped(both)) of \(grouped(all)) \(matter) told by both witnesses" + alone.joined()
+  }
+}
+
+/// `1,204`
+private func grouped(_ number: Int) -> String {
+  let digits = String(number)
+  return String(
+    digits.enumerated().flatMap { index, digit -> [Character] in
+      index > 0 && (digits.count - index) % 3 == 0 ? [",", digit] : [digit]
+    })
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 // Cases that change the machine for a moment: its clock, a CPU's records, a file system of another kind.
@@ -81,5 +82,66 @@ extension CaseRunner {
       let isTold = answer.gaps.contains { $0.source == "perf" }
       return (words(answer), answer.verdict == "not-proven" && isTold)
     }
+  }
+
+  /// Somebody alters audit, in every way that hides something: what only audit sees is not vouched for, and then is
+  /// again; files' verdicts stand.
+  func alteredAudit(_ each: NamedCase) throws -> (String, Bool) {
+    let service = try auditedService()
+    func auditctl(_ words: String...) throws -> [UInt8] { try Child.run("/usr/sbin/auditctl", words).output }
+    guard unsafe access("/usr/sbin/auditctl", X_OK) == 0 else { return ("not done: no auditctl", false) }
+    let rules = try auditctl("-l")
+    var got: [String] = [], isRight = true
+    for (name, begin, end) in Self.alterations {
+      var scene = try prepare(each)
+      defer { clean(scene) }
+      _ = try auditctl("--reset-lost")
+      Wall.sleep(milliseconds: 1500)
+      try service.barrier()
+      let before = Wall.now
+      for words in begin { _ = try Child.run("/usr/sbin/auditctl", words) }
+      defer { for words in end { _ = try? Child.run("/usr/sbin/auditctl", words) } }
+      try play(reading(each, "do 1 read $1 ; do 2 exec $X ; at 1500", ["$1", "$2"]), &scene)
+      for words in end { _ = try Child.run("/usr/sbin/auditctl", words) }
+      Wall.sleep(milliseconds: 1500)
+      try service.barrier()
+      let isTold = try gaps(service, since: before).contains { $0.source == "audit" }
+      let after = Wall.now
+      Wall.sleep(milliseconds: 1500)
+      try service.barrier()
+      let isWhole = try gaps(service, since: after).isEmpty && auditctl("-l") == rules
+      let answers = try scene.asks.map { try ask(service, $0, scene.span) }
+      let stands = answers.map(\.verdict) == ["accessed", "not-accessed"]
+      got.append("\(name): \(isTold ? "gap" : "NO gap"), \(isWhole ? "whole again" : "NOT whole again")")
+      if !stands { got.append(answers.map(words).joined(separator: " | ")) }
+      isRight = isRight && isTold && isWhole && stands
+    }
+    return (got.joined(separator: "; "), isRight)
+  }
+
+  /// What is done to audit, and how it is undone where the service does not do that itself.
+  private static let alterations: [(name: String, begin: [[String]], end: [[String]])] = [
+    ("removed", [["-D"]], []),
+    (
+      "hidden", [["-A", "never,exit", "-F", "arch=b64", "-S", "execve"]],
+      [["-d", "never,exit", "-F", "arch=b64", "-S", "execve"]]
+    ),
+    (
+      "excluded", [["-a", "always,exclude", "-F", "msgtype=PATH"]],
+      [["-d", "always,exclude", "-F", "msgtype=PATH"]]
+    ),
+    ("off", [["-e", "0"]], [["-e", "1"]]),
+    // With one process held up and the others not, a backlog of one record is exceeded.
+    ("overrun", [["-b", "1"]], [["-b", "16384"]]),
+  ]
+
+  private struct Coverage: Decodable {
+    var witness_gaps: [Answer.Gap]
+  }
+
+  private func gaps(_ service: Service, since time: Int64) throws -> [Answer.Gap] {
+    let (status, output) = try service.alibi(["coverage", "--json", "--from", Wall.text(time)])
+    guard status == 0 else { throw Trouble("no coverage: \(String(decoding: output, as: UTF8.self))") }
+    return try JSONDecoder().decode(Coverage.self, from: Data(output)).witness_gaps
   }
 }

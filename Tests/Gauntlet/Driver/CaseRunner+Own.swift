@@ -22,6 +22,7 @@ extension CaseRunner {
     case "C3.renames": try renamedDirectories(each)
     case "C3c": try backlog(each)
     case "C3d": try idleLoss(each)
+    case "C4": try alteredAudit(each)
     case "C5": try mountedAgain(each)
     case "C6": try fullDisk(each)
     case "C7": try clockSet(each)

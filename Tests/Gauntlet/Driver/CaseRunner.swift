@@ -73,7 +73,7 @@ final class CaseRunner {
   }
 
   /// One with audit besides.
-  private func auditedService() throws -> Service {
+  func auditedService() throws -> Service {
     if let audited { return audited }
     let place = self.place + "/audited"
     try Disk.makeDirectory(Path(place))

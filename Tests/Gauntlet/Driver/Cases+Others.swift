@@ -99,7 +99,9 @@ extension NamedCase {
       agent: "at 500 daemon { do 1 read $1 ; }", bystander: "nobody { do 9 silence ; } do 8 read $2 ;", asks: ["$2"]),
     .init(name: "C3c", title: "an access read seconds late, across `from`", expected: .own),
     .init(name: "C3d", title: "loss on a CPU that then stays idle", expected: .own),
-    .init(name: "C4", title: "audit rules removed, disabled, overrun", expected: .later, note: "audit (issue 5)"),
+    .init(
+      name: "C4", title: "audit's rules removed, its records hidden, audit switched off, its count of losses reset",
+      expected: .own, needsAudit: true),
     .init(name: "C5", title: "unmounted and mounted again at once", expected: .own),
     .init(name: "C6", title: "the disk of the evidence full", expected: .own),
     .init(name: "C7", title: "the wall clock put back and forth", expected: .own),
