@@ -170,7 +170,8 @@ extension StoreReader {
     }
   }
 
-  private func read<R>(
+  /// Reads all that matters to a time from `moment` on; `isThorough` where nobody has looked at every byte of the segments.
+  func read<R>(
     since moment: Timestamp, isThorough: Bool, _ body: (Database) throws -> R
   ) throws(StoreError) -> R {
     for _ in 0..<10 {

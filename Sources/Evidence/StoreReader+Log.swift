@@ -27,14 +27,16 @@ extension StoreReader {
   }
 
   /// One epoch with everything that is kept of it.
-  public func keptEpoch(_ number: UInt64) throws(StoreError) -> KeptEpoch? {
+  ///
+  /// - Parameter isThorough: whether every byte of the segments is looked at first, unless they have been.
+  public func keptEpoch(_ number: UInt64, isThorough: Bool = true) throws(StoreError) -> KeptEpoch? {
     let row = try read { db in
       try Row.fetchOne(db, sql: "SELECT * FROM epochs WHERE id = ?", arguments: [Int64(number)])
     }
     guard let row else { return nil }
     var epoch = KeptEpoch(row: row)
     guard let segment = row["segment"] as Int64?, epoch.salt != nil, epoch.index == nil else { return epoch }
-    epoch.index = try read(since: epoch.time.from) { db in
+    epoch.index = try read(since: epoch.time.from, isThorough: isThorough) { db in
       if let absent = try KeptSegment.absent(since: epoch.time.from, db).last {
         throw StoreError.incomplete(absent.reason)
       }

@@ -238,16 +238,19 @@ public struct FullVerification: Sendable {
       if epoch.pruned == nil, epoch.time.from < unread { continue }
       there.append(record)
     }
-    // Nearly all of the time goes into the roots of their indexes, and each is for itself.
+    // Nearly all of the time goes into the roots of their indexes, and each is for itself. The newest first: what was
+    // held then is looked for in its own segment and those after it, and not in all of history.
     let verification = self
-    flaws += try concurrently(there) { record in
+    let found = try concurrently(there.reversed()) { record in
       try verification.faults(record, store).map { Flaw("epoch \(record.number)", $0) }
-    }.joined()
+    }
+    flaws += found.reversed().joined()
   }
 
   /// What of an epoch that is in the store is not what its record says.
   private func faults(_ record: EpochRecord, _ store: StoreReader) throws -> [String] {
-    guard let epoch = try store.keptEpoch(record.number) else { return ["is not in the store"] }
+    // Of its segment every byte has been looked at, or it is not looked into.
+    guard let epoch = try store.keptEpoch(record.number, isThorough: false) else { return ["is not in the store"] }
     let isTold = epoch.pruned == goings.pruned[record.number]
     let faults = isTold ? [] : ["the store and the log differ on whether its time is over"]
     return epoch.pruned == nil ? try faults + self.faults(epoch, record, store) : faults
