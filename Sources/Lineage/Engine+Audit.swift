@@ -85,6 +85,7 @@ extension Engine {
     guard let session = session(of: told.pid) else {
       return !processes.lives(told.pid).contains { $0.undecidedSince != nil }
     }
+    noteOpening(told, in: session, at: time)
     switch told.key {
     case .denied: noteDenial(told, in: session, at: time)
     case .connect:
@@ -101,7 +102,7 @@ extension Engine {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.
         look(at: told.pid, in: session, since: time, &oracle)
       }
-    case .exec, .other: break
+    case .exec, .place, .other: break
     }
     return true
   }

@@ -160,6 +160,7 @@ extension Engine {
     try archive.optional(&audit.toldTo)
     try archive(&audit.standing)
     try archive(&reconciliation)
+    try archive(&placeWatch)
     try archive(&recent)
     try exchangeEvents(&archive)
   }
