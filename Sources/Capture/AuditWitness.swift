@@ -23,10 +23,11 @@ public final class AuditWitness: Sendable {
   ///
   /// - Parameters:
   ///   - rules: a directory of rule files.
+  ///   - places: files and directories to watch besides.
   ///   - note: a file that outlives this process but not the boot: what a crash left altered is in it.
   ///   - warn: told of every rule that the kernel refuses, and of whatever else makes audit tell less.
   /// - Throws: what keeps audit from being a witness at all.
-  public init(rules: String, note: String, warn: (String) -> Void) throws(AuditProblem) {
+  public init(rules: String, places: [String], note: String, warn: (String) -> Void) throws(AuditProblem) {
     do throws(Errno) {
       let control = try AuditControl()
       Self.makeGood(note, control)
@@ -50,11 +51,16 @@ public final class AuditWitness: Sendable {
       }
       let own = try readLink("/proc/self/exe")
       var wanted = [AuditRule.sparing(own)].compactMap(\.self) + (try Self.rules(rules, warn))
+      wanted += places.flatMap { place -> [AuditRule] in
+        let path = Array(place.utf8)
+        return AuditRule.watching(path, isDirectory: AuditRule.isDirectory(path))
+      }
       if !status.isLocked {
         try state.apply(control)
         let refused = control.load(wanted)
         for (rule, error) in refused { warn("audit rule refused (\(error)): \(rule)") }
-        let unknown = Set(refused.map(\.rule))
+        // What is not there may come.
+        let unknown = Set(refused.filter { $0.error != .noSuchFile }.map(\.rule))
         wanted.removeAll(where: unknown.contains)
       }
       let order = AuditOrder(rules: wanted, owner: owner ? Procfs.ownPid : 0)
@@ -95,6 +101,16 @@ public final class AuditWitness: Sendable {
     try? source.yield()
     hasYielded.store(true, ordering: .relaxed)
     return true
+  }
+
+  /// The places that are watched, as they are now.
+  var places: AuditPlaces {
+    AuditPlaces(
+      places: order.rules.compactMap(\.place).map { place in
+        AuditPlaces.Place(
+          path: place.path, isDirectory: place.isDirectory,
+          device: (try? FileStatus(path: place.path, following: false))?.device ?? 0)
+      })
   }
 
   /// Gives up the place of audit daemon, if this process took it.

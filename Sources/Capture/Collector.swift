@@ -100,6 +100,7 @@ public final class Collector: @unchecked Sendable {
     mailbox.places = mounts.places
     lastRefresh = Clock.monotonic.now
     write(entry(sources, bootID, host), as: .run)
+    if let audit { write(audit.places) }
     write(Nursery(pid: nursery))
     for entry in marked { write(entry) }
     writeMountTables()
@@ -121,6 +122,7 @@ public final class Collector: @unchecked Sendable {
     // Before the first new fanotify read: what was read is from before this moment.
     drainLineage()
     write(entry, as: .resumed)
+    if let audit { write(audit.places) }
     write(Nursery(pid: nursery))
     for entry in mounts.refresh() { write(entry) }
     writeMountTables()

@@ -14,8 +14,9 @@ public struct CaptureOptions: Sendable {
   public var perfBudget = 16 << 20
   /// Bytes of socket buffer for the process connector.
   public var connectorBytes: Int32 = 16 << 20
-  /// Where audit's rules are, and where it is noted what was altered for them; nil where audit is not to be a witness.
-  public var audit: (rules: String, note: String)?
+  /// Where audit's rules are, what it watches besides, and where it is noted what was altered for that; nil where audit is
+  /// not to be a witness.
+  public var audit: (rules: String, places: [String], note: String)?
   /// Bytes of the journal, a power of two.
   public var journalBytes = 64 << 20
 

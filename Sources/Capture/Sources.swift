@@ -56,7 +56,7 @@ public final class CaptureSources: Sendable {
     }
     do throws(AuditProblem) {
       guard let plan = options.audit else { throw AuditProblem("not asked for") }
-      audit = try AuditWitness(rules: plan.rules, note: plan.note, warn: warn)
+      audit = try AuditWitness(rules: plan.rules, places: plan.places, note: plan.note, warn: warn)
     } catch {
       audit = nil
       missing.auditMissing = error.description

@@ -26,6 +26,23 @@ public enum AuditCall: Sendable {
 }
 
 extension AuditSyscall {
+  /// Whether it opens a file, and tells how: 0 where it does not, else which argument has the flags, from 0; 4 where none
+  /// has them, 5 where another record tells them (openat2).
+  public var opening: Int {
+    guard !isRingOperation else { return 0 }
+    switch (arch, number) {
+    case (0xc000_003e, 2), (0x4000_0003, 5): return 1  // open
+    case (0xc000_003e, 257), (0xc000_00b7, 56), (0x4000_0003, 295): return 2  // openat
+    case (0xc000_003e, 304), (0xc000_00b7, 265), (0x4000_0003, 342): return 2  // open_by_handle_at
+    case (0xc000_003e, 85), (0x4000_0003, 8): return 4  // creat
+    case (_, 437): return 5  // openat2
+    default: return 0
+    }
+  }
+
+  /// Whether it makes a ring of io_uring's, or is an operation of one.
+  public var isOfRing: Bool { isRingOperation || number == 425 }
+
   /// What the call does.
   public var call: AuditCall {
     if isRingOperation { return number == 18 || number == 28 ? .openAt : .other }

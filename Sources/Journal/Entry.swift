@@ -41,6 +41,8 @@ public enum EntryKind: UInt16, Sendable {
   case auditMark = 18
   /// Audit's rules and settings were looked at: `AuditCheck`.
   case auditCheck = 20
+  /// What audit watches: `AuditPlaces`.
+  case auditPlaces = 21
 
   /// Whether the payload is the kernel's, event after event, each with its length in the first four bytes:
   /// `fanotify_event_metadata.event_len`, `nlmsghdr.nlmsg_len`.

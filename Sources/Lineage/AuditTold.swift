@@ -3,7 +3,7 @@ internal import Records
 
 /// What an event of audit says, as far as it matters.
 struct AuditTold {
-  enum Key { case exec, denied, connect, accept, memory, other }
+  enum Key { case exec, denied, connect, accept, memory, place, other }
   enum Attempt { case open, change, execute }
 
   var pid: Int32 = 0
@@ -15,6 +15,14 @@ struct AuditTold {
   /// The name as it was given.
   var name: RawPath?
   var inode: UInt64?
+  /// Whether it led to a regular file.
+  var isRegular = false
+  /// Whether it opens something, by a system call.
+  var isOpening = false
+  /// Whether what it opens can be read or written then, as far as the call tells: not by `O_PATH`.
+  var isForContent = false
+  /// Whether it makes or uses a ring of io_uring's.
+  var isOfRing = false
   var device: UInt64?
   var peer: Peer?
   /// The process that it was done to.
@@ -41,6 +49,7 @@ struct AuditTold {
       } else if let path = AuditPath(record, in: bytes), path.role != .parent, told.name == nil {
         told.name = path.name.map { RawPath($0.bytes(in: bytes)) }
         told.inode = path.inode
+        told.isRegular = path.mode & 0o170000 == 0o100000
         told.device = path.device
       } else if let directory = AuditNote.workingDirectory(record, in: bytes) {
         told.directory = RawPath(directory.bytes(in: bytes))
@@ -80,10 +89,17 @@ struct AuditTold {
   private static let noAccess: Int64 = 13
   private static let notPermitted: Int64 = 1
 
+  /// O_PATH
+  private static let pathOnly: UInt64 = 0x20_0000
+
   private mutating func take(_ call: AuditSyscall, in bytes: RawSpan) {
     pid = call.caller.pid
     exit = call.exit
     hasSucceeded = call.isSuccess == true
+    isOfRing = call.isOfRing
+    isOpening = call.opening > 0
+    let flags = [1: call.a1, 2: call.a2, 4: 0][call.opening]
+    isForContent = flags.map { $0 & Self.pathOnly == 0 } ?? false
     let words = (call.key?.bytes(in: bytes) ?? []).split(separator: 1).map { String(decoding: $0, as: UTF8.self) }
     for word in words {
       if word.hasPrefix("alibi-") { isOurs = true }
@@ -93,6 +109,7 @@ struct AuditTold {
       case "alibi-connect": key = .connect
       case "alibi-accept": key = .accept
       case "alibi-memory": key = .memory
+      case "alibi-place": key = .place
       default: continue
       }
     }

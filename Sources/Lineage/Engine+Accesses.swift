@@ -113,6 +113,7 @@ extension Engine {
       return false
     }
     let places = directory.map { paths(of: name, in: $0, &oracle) } ?? []
+    noteOpening(mask, of: target, at: places, by: record.pid)
     if !mask.isDisjoint(with: [.modify, .create]) {
       for place in places { noteSessionFile(place, by: record.pid, &oracle) }
     }

@@ -157,6 +157,7 @@ extension Engine {
       }
       return true
     }
+    if let session { noteOpening(told, in: session, at: time) }
     switch told.key {
     case .denied: if let session { noteDenial(told, in: session, at: time) }
     case .connect:
@@ -174,7 +175,7 @@ extension Engine {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.
         look(at: told.pid, in: session, since: time, &oracle)
       }
-    case .exec, .accept, .other: break
+    case .exec, .accept, .place, .other: break
     }
     return true
   }

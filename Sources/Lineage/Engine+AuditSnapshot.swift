@@ -13,6 +13,7 @@ extension Engine {
     try archive.optional(&audit.toldTo)
     try archive(&audit.standing)
     try archive(&reconciliation)
+    try archive(&placeWatch)
     try archive.table(&audit.launchers, 0, []) { (archive, pid, arguments) throws(JournalError) in
       try archive(&pid)
       try archive.list(&arguments, []) { (archive, word) throws(JournalError) in try archive(&word) }

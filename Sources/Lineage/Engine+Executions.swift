@@ -68,13 +68,17 @@ extension Engine {
 
   /// The leading witness tells of an execution.
   mutating func sight(_ pid: Int32, at time: UInt64) {
-    guard audit.isHeard, let run, let life = processes[pid] else { return }
+    guard audit.isHeard, let life = processes[pid] else { return }
     noteReturn(of: pid, at: time)
-    let isOwed = life.key.provenance == .witnessed && life.key.startedAt >= run.monotonic && !life.isKernel
-    reconciliation.sightings[pid, default: []].append(Reconciliation.Sighting(time: time, isOwed: isOwed))
+    reconciliation.sightings[pid, default: []].append(Reconciliation.Sighting(time: time, isOwed: isWatched(life)))
     if let count = reconciliation.sightings[pid]?.count, count > Self.mostSightings {
       reconciliation.sightings[pid]?.removeFirst(count - Self.mostSightings)
     }
+  }
+
+  /// Whether audit sees what the process calls: it was born while audit watched.
+  func isWatched(_ life: Life) -> Bool {
+    life.key.provenance == .witnessed && life.key.startedAt >= run?.monotonic ?? 0 && !life.isKernel
   }
 
   /// The process did something: whatever it called before has returned, and audit has made its record.
@@ -133,11 +137,14 @@ extension Engine {
   /// Which file audit names, where fanotify must have told of it: watched by identity then, and of a kind whose handles
   /// bear the numbers that audit knows.
   func file(of told: AuditTold, at time: UInt64) -> FileIdentity? {
-    guard let device = told.device, let inode = told.inode, let place = fileSystems[device],
-      place.watching == .identity,
-      place.time < time, Self.comparable.contains(where: { place.type.elementsEqual($0.utf8) })
+    guard let device = told.device, let inode = told.inode, let place = fileSystems[device], place.time < time,
+      isComparable(place)
     else { return nil }
     return FileIdentity(fileSystem: place.fileSystem, inode: inode, generation: 0)
+  }
+
+  func isComparable(_ place: FileSystemEntry) -> Bool {
+    place.watching == .identity && Self.comparable.contains { place.type.elementsEqual($0.utf8) }
   }
 
   private static let comparable = ["ext2", "ext3", "ext4", "xfs", "tmpfs", "f2fs"]
@@ -171,6 +178,7 @@ extension Engine {
       let kept = (reconciliation.sightings[pid] ?? []).filter { !settle($0, of: pid) }
       reconciliation.sightings[pid] = kept.isEmpty ? nil : kept
     }
+    reconcilePlaces()
     for (by, all) in Dictionary(grouping: reconciliation.missed, by: \.by).sorted(by: { $0.key < $1.key }) {
       let more = all.count > 1 ? ", and \(all.count - 1) more" : ""
       incident("witnesses-disagree", "\(by) did not tell of \(all[0].what)\(more)")
@@ -242,7 +250,8 @@ extension Engine {
       .access(
         Access(
           session: nil, process: nil, path: told.path, name: told.name.map { RawPath($0.lastComponent) },
-          identity: identity, operations: matter == .executions ? [.open, .exec, .closedUnwritten] : .open, result: 0,
+          identity: identity,
+          operations: matter == .executions ? [.open, .exec, .closedUnwritten] : [.open, .closedWritable], result: 0,
           time: Interval(from: wall(told.stamp), to: wall(max(time, told.stamp.later(by: Self.slack)))), count: 1,
           attribution: .unattributed)))
   }
@@ -272,6 +281,7 @@ extension Engine {
 
   /// Now and then: what belongs to nobody any more.
   mutating func sweepReconciliation() {
+    sweepPlaces()
     let waiting = reconciliation.sightings
     reconciliation.openings = reconciliation.openings.filter { pid, openings in
       waiting[pid] != nil || openings.contains { $0.upper.later(by: Self.longestExecution) > batch.upper }
@@ -324,11 +334,17 @@ extension Reconciliation.Sighting: Archived {
     try archive.optional(&record)
     try archive.optional(&returned)
     try archive(&hasDied)
-    try archive.optional(&told, Reconciliation.Told(stamp: 0)) { (archive, told) throws(JournalError) in
-      try archive(&told.stamp)
-      try archive.optional(&told.path)
-      try archive.optional(&told.name)
-      try archive.optional(&told.file)
-    }
+    try archive.optional(&told)
+  }
+}
+
+extension Reconciliation.Told: Archived {
+  static var blank: Self { Self(stamp: 0) }
+
+  mutating func exchange(_ archive: inout Archive) throws(JournalError) {
+    try archive(&stamp)
+    try archive.optional(&path)
+    try archive.optional(&name)
+    try archive.optional(&file)
   }
 }

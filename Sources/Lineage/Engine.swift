@@ -78,6 +78,7 @@ public struct Engine {
   var jobs: [FileIdentity: LaunchRequest.Origin] = [:]
   /// What audit and the others both tell of.
   var reconciliation = Reconciliation()
+  var placeWatch = PlaceWatch()
   /// What bystanders did lately.
   var recent = RecentEvents()
   /// Deputies that have not lived long enough to be worth a record, with the time at which they became such.
@@ -231,6 +232,7 @@ public struct Engine {
       case .auditMark:
         var reader = ByteReader(entry.bytes)
         marks.append(try reader.integer(UInt64.self))
+      case .auditPlaces: note(try AuditPlaces(payload: entry.bytes))
       case .auditCheck: audit.standing.checks.append(try AuditCheck(payload: entry.bytes))
       case .fanotify: gather(fanotify: entry.payload)
       case .descriptorEvent: gather(try DescriptorEvent(payload: entry.bytes))

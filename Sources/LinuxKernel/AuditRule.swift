@@ -149,9 +149,9 @@ public struct AuditRule: Hashable, Sendable, CustomStringConvertible {
   /// - Parameters:
   ///   - path: absolute, without a slash at its end.
   ///   - isDirectory: with all beneath it.
-  ///   - name: what the key says behind `alibi-watch-`.
-  public static func watching(_ path: [UInt8], isDirectory: Bool, as name: String) -> [AuditRule] {
-    let key = Field(id: AUDIT_FILTERKEY, text: AuditState.keyPrefix + Array("watch-\(name)".utf8))
+  ///   - name: what the key says behind `alibi-`.
+  public static func watching(_ path: [UInt8], isDirectory: Bool, as name: String = placeName) -> [AuditRule] {
+    let key = Field(id: AUDIT_FILTERKEY, text: AuditState.keyPrefix + Array(name.utf8))
     var watch = AuditRule(list: .exit, isAlways: true)
     watch.includeAll()
     let all = AUDIT_PERM_READ | AUDIT_PERM_WRITE | AUDIT_PERM_EXEC | AUDIT_PERM_ATTR
@@ -162,6 +162,17 @@ public struct AuditRule: Hashable, Sendable, CustomStringConvertible {
     for name in ["openat", "openat2"] { if let number = AuditNames.ringOperations[name] { twin.include(number) } }
     twin.fields = [Field(id: AUDIT_DIR, text: path), key]
     return [watch, twin]
+  }
+
+  /// What the key of a classified place's rules says behind `alibi-`.
+  public static let placeName = "place"
+
+  /// Which classified place it watches; nil where it is no such rule.
+  public var place: (path: [UInt8], isDirectory: Bool)? {
+    guard list == .exit, key == AuditState.keyPrefix + Array(Self.placeName.utf8) else { return nil }
+    return fields.first { $0.id == UInt32(AUDIT_DIR) || $0.id == UInt32(AUDIT_WATCH) }.map {
+      ($0.text, $0.id == UInt32(AUDIT_DIR))
+    }
   }
 
   // MARK: - As the kernel takes it

@@ -127,6 +127,9 @@ public final class Guardian {
     ] {
       if let missing { logger.warning("\(name) cannot be opened: \(missing)") }
     }
+    if !settings.usesAudit, !settings.classified.isEmpty {
+      logger.warning("classified places are not watched: that takes `audit: true`")
+    }
     if settings.usesAudit, let missing = holdings.sources.witnesses.auditMissing {
       logger.warning("audit is no witness: \(missing)")
     }
@@ -285,7 +288,7 @@ extension Guardian.Holdings {
     self.lock = lock
     var options = settings.capture
     if settings.usesAudit {
-      options.audit = (settings.rulesDirectory + "/audit", settings.auditNote)
+      options.audit = (settings.rulesDirectory + "/audit", settings.classified, settings.auditNote)
     }
     sources = try CaptureSources(options) { logger.warning("\($0)") }
     journal = try LockedMemory(count: JournalRing.headerSize + options.journalBytes, name: "alibi-journal")

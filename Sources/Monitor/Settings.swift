@@ -20,6 +20,8 @@ public struct Settings: Sendable {
   public var patterns: [String] = []
   /// Whether audit is a witness.
   public var usesAudit = false
+  /// The files and directories that audit watches besides.
+  public var classified: [String] = []
   /// Where it is noted what was altered of the machine's audit settings.
   var auditNote: String { stateDirectory + "/audit-before" }
   /// How capture behaves.
@@ -48,6 +50,7 @@ public struct Settings: Sendable {
     retentionDays = options.retentionDays.map(UInt64.init) ?? retentionDays
     patterns = options.patterns ?? patterns
     usesAudit = options.audit ?? usesAudit
+    classified = options.classified ?? classified
     capture.batchInterval = options.batchMilliseconds.map { UInt64($0) * 1_000_000 } ?? capture.batchInterval
     capture.queueLength = options.queueLength ?? capture.queueLength
     capture.perfBytes = options.perfKilobytes.map { $0 << 10 } ?? capture.perfBytes

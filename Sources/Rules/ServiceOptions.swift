@@ -12,6 +12,8 @@ import Yams
 /// patterns:                  (globs that certificates can be about)
 ///   - /home/*/.ssh/id_*
 /// audit: false
+/// classified:                (places that audit watches, too)
+///   - /srv/payroll
 /// capture:
 ///   batch-milliseconds: 5
 ///   queue-length: 1048576
@@ -35,6 +37,8 @@ public struct ServiceOptions: Hashable, Sendable {
   public var patterns: [String]?
   /// Whether the audit system is a witness, too.
   public var audit: Bool?
+  /// The files and directories that audit watches besides: absolute paths, at most 64.
+  public var classified: [String]?
   /// How long the kernel may merge events before they are read, 1 to 100.
   public var batchMilliseconds: Int?
   /// How many events the kernel may queue, 16 to 16,777,216.
@@ -55,7 +59,9 @@ public struct ServiceOptions: Hashable, Sendable {
     let reader = RuleReader(document)
     let top = try reader.fields(
       try reader.root(),
-      known: ["state", "run", "rules", "log-level", "retention-days", "patterns", "audit", "capture", "anchors"])
+      known: [
+        "state", "run", "rules", "log-level", "retention-days", "patterns", "audit", "classified", "capture", "anchors",
+      ])
     state = try reader.directory(top["state"])
     run = try reader.directory(top["run"])
     rules = try reader.directory(top["rules"])
@@ -70,6 +76,7 @@ public struct ServiceOptions: Hashable, Sendable {
     retentionDays = try reader.number(top["retention-days"], 1...36_500)
     patterns = try top["patterns"].map { (node) throws(RuleError) in try reader.patterns(node) }
     audit = try reader.flag(top["audit"])
+    classified = try top["classified"].map { (node) throws(RuleError) in try reader.places(node) }
     anchors = try top["anchors"].map { (node) throws(RuleError) in try AnchorOptions(reader, node) }
     guard let node = top["capture"] else { return }
     let capture = try reader.fields(
@@ -119,6 +126,33 @@ extension RuleReader {
       throw error(node.mark?.line, "at most \(Self.mostPatterns) patterns")
     }
     return sources
+  }
+
+  /// Each costs every process of the host a look at each name.
+  private static let mostPlaces = 64
+  /// PATH_MAX, without the byte that ends it.
+  private static let longestPlace = 4095
+
+  /// Files and directories as audit takes them, each once: real paths, without a slash at the end.
+  fileprivate func places(_ node: Node) throws(RuleError) -> [String] {
+    var places: [String] = []
+    for node in try list(node) {
+      let place = try text(node)
+      func refuse(_ reason: String) -> RuleError { error(node.mark?.line, "classified place \"\(place)\" \(reason)") }
+      guard place.hasPrefix("/"), place.utf8.count <= Self.longestPlace else {
+        throw refuse("must begin with / and have at most \(Self.longestPlace) bytes")
+      }
+      let parts = place.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+      guard place != "/", !parts.contains(where: { ["", ".", ".."].contains($0) }) else {
+        throw refuse("must not be the root, end in /, or have //, . or .. in it")
+      }
+      guard !places.contains(where: { $0.utf8.elementsEqual(place.utf8) }) else { throw refuse("stands here twice") }
+      places.append(place)
+    }
+    guard places.count <= Self.mostPlaces else {
+      throw error(node.mark?.line, "at most \(Self.mostPlaces) classified places")
+    }
+    return places
   }
 
   /// An absolute path without a `..` that could lead elsewhere tomorrow.

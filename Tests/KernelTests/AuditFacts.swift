@@ -283,7 +283,7 @@ extension KernelFacts {
       try scratch.write("a place/in \"it\"")
       let path = scratch("a place") + (isDirectory ? "" : "/in \"it\"")
       let watch = try AuditWatch()
-      let rules = AuditRule.watching(Array(path.utf8), isDirectory: isDirectory, as: "test")
+      let rules = AuditRule.watching(Array(path.utf8), isDirectory: isDirectory, as: "watch-test")
       #expect(rules.allSatisfy(\.isOurs) && watch.control.load(rules).isEmpty)
       #expect(try watch.control.missing(of: rules).isEmpty)
       let opener = try Child.run(.open, in: scratch, "a place/in \"it\"")

@@ -284,6 +284,15 @@ struct Scene {
     add(bytes, .audit)
   }
 
+  /// audit watches these places of the scene's file system.
+  mutating func places(_ places: [(path: String, isDirectory: Bool)]) {
+    add(
+      AuditPlaces(
+        places: places.map {
+          AuditPlaces.Place(path: Array($0.path.utf8), isDirectory: $0.isDirectory, device: Self.device)
+        }))
+  }
+
   /// A mark is told to audit.
   mutating func mark(_ number: UInt64) {
     var writer = ByteWriter()

@@ -17,6 +17,8 @@ struct ServiceOptionsTests {
       log-level: debug
       retention-days: 30
       patterns: [/home/*/.ssh/id_*, "/**/*.key"]
+      audit: true
+      classified: [/srv/payroll, /etc/krb5.keytab]
       capture:
         batch-milliseconds: 7
         queue-length: 4096
@@ -30,6 +32,7 @@ struct ServiceOptionsTests {
     #expect(all.logLevel == "debug")
     #expect(all.retentionDays == 30)
     #expect(all.patterns == ["/home/*/.ssh/id_*", "/**/*.key"])
+    #expect(all.audit == true && all.classified == ["/srv/payroll", "/etc/krb5.keytab"])
     #expect(all.batchMilliseconds == 7)
     #expect(all.queueLength == 4096)
     #expect(all.perfKilobytes == 64)
@@ -50,7 +53,9 @@ struct ServiceOptionsTests {
       ("capture:\n  batch-milliseconds: 5\n  journal-megabytes: 48\n", 3), ("capture:\n  perf-kilobytes: 12\n", 2),
       ("state: /a\nstate: /b\n", 1), ("patterns: /a\n", 1), ("patterns:\n  - /a\n  - b/*\n", 3),
       ("patterns:\n  - /a\n  - /b\n  - /a\n", 4), ("patterns: [/a**]\n", 1), ("patterns: ['/a\\']\n", 1),
-      ("patterns: [\"\"]\n", 1),
+      ("patterns: [\"\"]\n", 1), ("classified: /a\n", 1), ("classified:\n  - /a\n  - b\n", 3),
+      ("classified:\n  - /a\n  - /a\n", 3), ("classified: [/]\n", 1), ("classified: [/a/]\n", 1),
+      ("classified: [/a/../b]\n", 1), ("classified: [/a//b]\n", 1), ("classified: [/a/.]\n", 1),
     ])
   func refused(text: String, line: Int) throws {
     let error = try #require(throws: RuleError.self) { try options(text) }
@@ -64,6 +69,16 @@ struct ServiceOptionsTests {
     #expect(try options(text(256)).patterns?.count == 256)
     #expect(throws: RuleError.self) { try options(text(257)) }
     #expect(throws: RuleError.self) { try options("patterns: [/" + String(repeating: "x", count: 4096) + "]\n") }
+  }
+
+  @Test("as many classified places as are sensible, each as long as a path can be")
+  func places() throws {
+    func text(_ count: Int) -> String { "classified: [" + (0..<count).map { "/\($0)" }.joined(separator: ", ") + "]\n" }
+    #expect(try options(text(64)).classified?.count == 64)
+    #expect(throws: RuleError.self) { try options(text(65)) }
+    func long(_ count: Int) -> String { "classified: [/" + String(repeating: "x", count: count - 1) + "]\n" }
+    #expect(try options(long(4095)).classified?.count == 1)
+    #expect(throws: RuleError.self) { try options(long(4096)) }
   }
 
   @Test("who is shown the log's heads")

@@ -27,10 +27,12 @@ final class ServiceUnderTest {
   ///
   /// - Parameters:
   ///   - capture: what its configuration file says of capture.
+  ///   - more: what else its configuration file says.
   ///   - state: where its store is; by default in a directory that goes with the test.
   ///   - audit: whether audit is a witness; then it is stopped at the end, and not just killed, or the machine's would stay altered.
   init(
-    rules: String = Place.repository + "/rules", capture: String = "{}", audit: Bool = false, state: String? = nil
+    rules: String = Place.repository + "/rules", capture: String = "{}", audit: Bool = false, more: String = "",
+    state: String? = nil
   ) throws {
     scratch = try ScratchDirectory(in: "/tmp")
     self.state = state ?? scratch("state")
@@ -39,7 +41,7 @@ final class ServiceUnderTest {
     isAudited = audit
     try scratch.write(
       "alibid.yaml",
-      "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n" + (audit ? "audit: true\n" : ""))
+      "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n" + (audit ? "audit: true\n" : "") + more)
     arguments = ["--config", scratch("alibid.yaml"), "--state", self.state]
     process = try Subprocess(Place.programs + "/alibid", arguments)
     try waitUntilReady()

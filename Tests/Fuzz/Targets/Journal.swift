@@ -43,6 +43,7 @@ private func value(_ kind: EntryKind, _ payload: [UInt8]) throws(JournalError) {
   case .heartbeat: try twice(Heartbeat.self, payload)
   case .mountTable: try twice(MountTableEntry.self, payload)
   case .auditCheck: try twice(AuditCheck.self, payload)
+  case .auditPlaces: try twice(AuditPlaces.self, payload)
   case .padding, .fanotify, .perf, .connector, .barrier, .mountsChanged, .audit, .auditMark: break
   }
 }
