@@ -310,7 +310,7 @@ extension Filter {
       conditions += """
          AND s.id IN (WITH RECURSIVE tree(id) AS (SELECT id FROM sessions WHERE key = ? UNION SELECT session FROM \
         conversations WHERE conversation = ? UNION SELECT inside.id FROM sessions inside JOIN tree ON \
-        inside.parent = tree.id AND inside.relation = 'nested') SELECT id FROM tree)
+        inside.parent = tree.id AND inside.relation IN ('nested', 'adopted')) SELECT id FROM tree)
         """
       arguments += [session, session.lowercased()]
     }

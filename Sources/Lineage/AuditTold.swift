@@ -3,7 +3,7 @@ internal import Records
 
 /// What an event of audit says, as far as it matters.
 struct AuditTold {
-  enum Key { case exec, denied, connect, memory, other }
+  enum Key { case exec, denied, connect, accept, memory, other }
   enum Attempt { case open, change, execute }
 
   var pid: Int32 = 0
@@ -66,6 +66,7 @@ struct AuditTold {
       case "alibi-exec": key = .exec
       case "alibi-denied": key = .denied
       case "alibi-connect": key = .connect
+      case "alibi-accept": key = .accept
       case "alibi-memory": key = .memory
       default: continue
       }

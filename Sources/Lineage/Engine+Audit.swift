@@ -26,6 +26,45 @@ struct AuditTrail {
   /// first.
   var commands: [Int32: [Command]] = [:]
 
+  /// Processes that were asked and of which nothing was known yet.
+  var strangers: [Stranger] = []
+
+  struct Stranger {
+    var pid: Int32
+    var deputy: Deputy
+    /// CLOCK_MONOTONIC, as `seen`.
+    var since: UInt64
+    var seen: UInt64
+  }
+  /// Connections to nobody who could be found.
+  var unanswered: [Unanswered] = []
+
+  struct Unanswered {
+    var deputy: Deputy
+    /// CLOCK_MONOTONIC, as `seen`.
+    var since: UInt64
+    var seen: UInt64
+    var isAnswered: Bool
+  }
+  /// Who accepted a connection lately, with the end of the batch that told of it.
+  var accepts: [(pid: Int32, told: UInt64)] = []
+  /// What those asked of others who were nobody's then, and what of it is to be looked at again.
+  var others: [(pid: Int32, event: AuditEvent, told: UInt64)] = []
+  var requeued: [AuditEvent] = []
+  /// Looks at who was connected with whom, from which some may have ended in time.
+  var departures: [Departure] = []
+
+  struct Departure {
+    var deputy: Deputy
+    /// CLOCK_MONOTONIC, as `looked`.
+    var since: UInt64
+    var looked: UInt64
+  }
+  /// The arguments of launchers that sessions run, by pid.
+  var launchers: [Int32: [[UInt8]]] = [:]
+  /// What those have asked for.
+  var requests: [LaunchRequest] = []
+
   struct Command {
     var record: Int64
     /// CLOCK_MONOTONIC
@@ -55,7 +94,8 @@ extension Engine {
   /// After lineage, before whoever works for sessions is told: what the events of the batch say of sessions.
   mutating func settleAudit(_ source: some BatchSource, _ oracle: inout some Oracle) {
     checkMarks()
-    guard !audit.events.isEmpty || !audit.retries.isEmpty else { return }
+    settleStrangers(source, &oracle)
+    settleDepartures(&oracle)
     let events = audit.retries + audit.events.map { ($0, batch.upper) }
     audit.events.removeAll(keepingCapacity: true)
     audit.retries.removeAll(keepingCapacity: true)
@@ -64,6 +104,15 @@ extension Engine {
         audit.retries.append((event, since))
       }
     }
+    settleUnanswered(source, &oracle)
+    while let event = audit.requeued.popLast() { _ = settle(event, source, &oracle) }
+  }
+
+  /// CLOCK_MONOTONIC of the first thing that audit told and that another batch will make sense of: whoever was asked then
+  /// is not known yet.
+  var unsettledSince: UInt64? {
+    let stamps = audit.retries.map { monotonic($0.event) }
+    return (stamps + audit.strangers.map(\.since) + audit.departures.map(\.since) + audit.unanswered.map(\.since)).min()
   }
 
   /// For how long an event that makes no sense yet is kept, in nanoseconds: what was executed may wait to be decided.
@@ -82,27 +131,41 @@ extension Engine {
     }
     if let isSettled = settleLogin(event) { return isSettled }
     guard let told = AuditTold(event) else { return true }
-    guard let session = session(of: told.pid) else { return !isUndecided(told.pid) }
+    if told.key == .accept {
+      if told.hasSucceeded { audit.accepts.append((told.pid, batch.upper)) }
+      return true
+    }
+    guard let asker = asker(told.pid) else {
+      if told.key == .connect || told.key == .memory, audit.others.count < 4096 {
+        audit.others.append((told.pid, event, batch.upper))
+      }
+      return !isUndecided(told.pid)
+    }
+    let session = session(of: told.pid)
     let time = monotonic(event)
-    if !told.capabilities.isEmpty { noteCapabilities(told, of: session, at: time, &oracle) }
+    if let session, !told.capabilities.isEmpty { noteCapabilities(told, of: session, at: time, &oracle) }
     switch told.key {
-    case .exec: return !told.hasSucceeded || noteCommand(event, told, at: time)
-    case .denied: noteDenial(told, in: session, at: time)
+    case .exec:
+      guard told.hasSucceeded else { return true }
+      if session == nil { adoptIfAsked(event, told.pid, at: time, &oracle) }
+      return processes[told.pid]?.session == nil && session == nil || noteCommand(event, told, at: time)
+    case .denied: if let session { noteDenial(told, in: session, at: time) }
     case .connect:
       // A connection that is not blocked for is under way.
       guard told.hasSucceeded || told.exit == -Self.inProgress, let peer = told.peer,
         case .listeners(let found?) = oracle.answer(.listeners(pid: told.pid, peer))
       else { return true }
-      contact(found, by: session, since: time, source, &oracle)
+      let servers = contact(found, for: asker, since: time, isThorough: isLauncher(told.pid), source, &oracle)
+      noteRequest(told.pid, to: servers, at: time)
     case .memory:
       guard told.hasSucceeded else { return true }
       if let object = told.object {
-        contact([object], by: session, since: time, source, &oracle)
-      } else {
+        contact([object], for: asker, since: time, source, &oracle)
+      } else if let session {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.
         look(at: told.pid, in: session, since: time, &oracle)
       }
-    case .other: break
+    case .accept, .other: break
     }
     return true
   }
@@ -150,7 +213,9 @@ extension Engine {
   }
 
   /// Whether a later batch may tell whose process it is.
-  func isUndecided(_ pid: Int32) -> Bool { processes.lives(pid).contains { $0.undecidedSince != nil } }
+  func isUndecided(_ pid: Int32) -> Bool {
+    processes.lives(pid).contains { $0.undecidedSince != nil || $0.undecidedAncestor != nil }
+  }
 
   /// The innermost session that a process is of, or was of when it was told of last.
   func session(of pid: Int32) -> Int64? {
@@ -182,6 +247,7 @@ extension Engine {
     defer { audit.commands[told.pid] = waiting.isEmpty ? nil : waiting }
     guard let first = waiting.first, first.since < time.later(by: Self.stampTolerance) else { return false }
     waiting.removeFirst()
+    if let life = processes[told.pid], rules.launcher(life.executable) != nil { audit.launchers[told.pid] = arguments }
     let masked = rules.masked(arguments)
     findings.append(
       .command(
@@ -219,5 +285,22 @@ extension Engine {
   }
 
   /// Stamps are as coarse as the kernel's tick, which is never longer.
-  private static let tick: UInt64 = 10_000_000
+  static let tick: UInt64 = 10_000_000
+}
+
+extension AuditEvent {
+  /// The event that these records are; nil where they are none, or not all of one.
+  init?(whole bytes: [UInt8]) {
+    var assembler = AuditAssembler()
+    var found: AuditEvent?
+    let span = unsafe bytes.span.bytes
+    var offset = 0
+    while true {
+      let start = offset
+      guard let record = try? AuditRecord.next(in: span, at: &offset) else { break }
+      assembler.add(record, at: start..<offset, in: span) { found = $0 }
+    }
+    guard let found else { return nil }
+    self = found
+  }
 }

@@ -11,7 +11,7 @@ extension Engine {
     let waiting = (unplaced.map(\.time.from) + nameEvents.late.map(\.time.from)).min().map(monotonic) ?? .max
     let to = min(
       batch.emptied, beaten, waiting, episodes.values.map(\.since).min() ?? .max, looks.map(\.began).min() ?? .max,
-      unconfirmedSince ?? .max, audit.toldTo ?? .max)
+      unconfirmedSince ?? .max, audit.toldTo ?? .max, unsettledSince ?? .max)
     guard let from = vouchedTo, to >= from else { return nil }
     vouchedTo = to
     return Interval(from: wall(from), to: wall(to))

@@ -120,6 +120,7 @@ private struct NoOracle: Oracle {
     case .node: .node(nil)
     case .descriptors: .descriptors(0, [])
     case .listeners: .listeners(nil)
+    case .connected: .connected(0, [])
     }
   }
 }

@@ -151,28 +151,6 @@ extension Engine {
     try archive.set(&recordedDeputies, 0) { (archive, pid) throws(JournalError) in try archive(&pid) }
   }
 
-  private mutating func exchangeAudit(_ archive: inout Archive) throws(JournalError) {
-    try archive(&audit.isHeard)
-    try archive.table(&audit.commands, 0, []) { (archive, pid, commands) throws(JournalError) in
-      try archive(&pid)
-      try archive.list(&commands, AuditTrail.Command(record: 0, since: 0)) {
-        (archive, command) throws(JournalError) in
-        try archive(&command.record)
-        try archive(&command.since)
-      }
-    }
-    try archive.list(&audit.marks, AuditTrail.Mark(number: 0, time: 0)) { (archive, mark) throws(JournalError) in
-      try archive(&mark.number)
-      try archive(&mark.time)
-    }
-    try archive.optional(&audit.toldTo)
-    try archive(&recent)
-    // Events that have not ended.
-    var waiting = audit.retries.flatMap(\.event.bytes) + audit.assembler.waiting
-    try archive(&waiting)
-    if archive.isReading, !waiting.isEmpty { unsafe gather(audit: waiting.span.bytes) }
-  }
-
   private mutating func exchangeNames(_ archive: inout Archive) throws(JournalError) {
     try archive(&nameEvents)
     try archive(&newborns)
@@ -234,6 +212,7 @@ extension Life: Archived {
     try archive.optional(&agent)
     try archive(&isRoot)
     try archive.optional(&undecidedSince)
+    try archive.optional(&undecidedAncestor)
     try archive(&isChildOfRoot)
     try archive(&isAgentOnly)
     try archive(&processClass)

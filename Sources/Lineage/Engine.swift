@@ -74,6 +74,8 @@ public struct Engine {
   var written = WrittenFiles()
   /// What audit tells.
   var audit = AuditTrail()
+  /// Jobs that sessions have left to be started by others.
+  var jobs: [FileIdentity: LaunchRequest.Origin] = [:]
   /// What bystanders did lately.
   var recent = RecentEvents()
   /// Deputies that have not lived long enough to be worth a record, with the time at which they became such.
@@ -315,6 +317,7 @@ public struct Engine {
       pulse.pids = pulse.pids.filter { processes[$0]?.session == Self.canarySession }
       execs = execs.filter { pid, _ in processes[pid].map { $0.died == nil } ?? false }
       audit.commands = audit.commands.filter { pid, _ in processes[pid] != nil }
+      sweepRequests()
       lastSweep = batch.upper
     }
     timeline.removeAll(keepingCapacity: true)

@@ -20,6 +20,8 @@ public enum Question: Hashable, Sendable {
   case descriptors(pid: Int32)
   /// Who answers at an address, as a process sees it.
   case listeners(pid: Int32, Peer)
+  /// Whom processes can tell something over sockets, pipes and terminals that are open, though not through some others.
+  case connected(from: [Int32], except: [Int32])
 }
 
 /// Where a process connects to.
@@ -73,6 +75,8 @@ public enum Answer: Hashable, Sendable {
   case descriptors(UInt64, [HeldFile])
   /// The processes; nil where the address is another host's.
   case listeners([Int32]?)
+  /// CLOCK_MONOTONIC after the look, and the processes, those that were asked about left out.
+  case connected(UInt64, [Int32])
 }
 
 /// Answers questions: the running system, or the answers that were recorded with a journal.
@@ -125,8 +129,12 @@ public struct Exchange: JournalValue, Hashable, Sendable {
       writer.write(UInt8(7))
       writer.write(pid)
       peer.write(to: &writer)
-    case .gain(let pid, let program):
+    case .connected(let pids, let others):
       writer.write(UInt8(8))
+      writer.write(pids)
+      writer.write(others)
+    case .gain(let pid, let program):
+      writer.write(UInt8(9))
       writer.write(pid)
       writer.write(program)
     }
@@ -146,7 +154,8 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case 5: question = .node(path: try reader.byteString())
     case 6: question = .descriptors(pid: try reader.integer())
     case 7: question = .listeners(pid: try reader.integer(), try Peer(from: &reader))
-    case 8: question = .gain(pid: try reader.integer(), program: try reader.optionalByteString())
+    case 8: question = .connected(from: try reader.numbers(), except: try reader.numbers())
+    case 9: question = .gain(pid: try reader.integer(), program: try reader.optionalByteString())
     default: throw .truncated(offset: at)
     }
     answer = try Answer(from: &reader)
@@ -189,8 +198,11 @@ extension Answer {
     case .listeners(let pids):
       writer.write(UInt8(7))
       writer.write(UInt8(pids == nil ? 0 : 1))
-      writer.write(UInt32(pids?.count ?? 0))
-      for pid in pids ?? [] { writer.write(pid) }
+      writer.write(pids ?? [])
+    case .connected(let time, let pids):
+      writer.write(UInt8(9))
+      writer.write(time)
+      writer.write(pids)
     }
   }
 
@@ -222,9 +234,9 @@ extension Answer {
       self = .descriptors(time, files)
     case 7:
       let isHere = try reader.integer(UInt8.self) != 0
-      var pids: [Int32] = []
-      for _ in 0..<(try reader.integer(UInt32.self)) { pids.append(try reader.integer()) }
+      let pids = try reader.numbers()
       self = .listeners(isHere ? pids : nil)
+    case 9: self = .connected(try reader.integer(), try reader.numbers())
     default: throw .truncated(offset: at)
     }
   }
@@ -263,6 +275,21 @@ extension Peer {
     case 2: self = .network(try reader.byteString(), port: try reader.integer())
     default: throw .truncated(offset: at)
     }
+  }
+}
+
+extension ByteWriter {
+  fileprivate mutating func write(_ pids: [Int32]) {
+    write(UInt32(pids.count))
+    for pid in pids { write(pid) }
+  }
+}
+
+extension ByteReader {
+  fileprivate mutating func numbers() throws(JournalError) -> [Int32] {
+    var pids: [Int32] = []
+    for _ in 0..<(try integer(UInt32.self)) { pids.append(try integer()) }
+    return pids
   }
 }
 

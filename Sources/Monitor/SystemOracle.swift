@@ -24,9 +24,16 @@ struct SystemOracle: Oracle {
       case .node(let path): .node((try? FileStatus(path: path)).map { HeldFiles.kind(of: $0, path) })
       case .descriptors(let pid): HeldFiles.answer(pid)
       case .listeners(let pid, let peer): .listeners(Listeners.at(peer, seenBy: pid))
+      case .connected(let pids, let others): Self.connected(from: pids, except: others)
       }
     keep?(Exchange(question: question, answer: answer))
     return answer
+  }
+
+  /// With the moment after the look: who ended before that may not have been found.
+  private static func connected(from pids: [Int32], except others: [Int32]) -> Answer {
+    let found = Connections.now().reach(from: pids, except: Set(others))
+    return .connected(Clock.monotonic.now, found)
   }
 
   private mutating func path(_ fileSystem: UInt64, _ type: Int32, _ handle: [UInt8]) -> [UInt8]? {

@@ -6,6 +6,12 @@ public struct Session: Hashable, Sendable {
     case nested
     /// Hosted by the other's daemon and claimed later: on its own account, not the other's.
     case hosted
+    /// Started for the other by a process outside it, as a pane, a container, a unit, a login or a job: counts for the
+    /// other too.
+    case adopted
+
+    /// Whether what the one does counts for the other.
+    public var counts: Bool { self != .hosted }
   }
 
   /// Its number in the store, never reused.

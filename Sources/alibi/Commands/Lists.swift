@@ -101,7 +101,13 @@ struct Sessions: ParsableCommand {
       if session.joinedLate { notes.append("joined late") }
       if let since = privileged[session.id] { notes.append("root's rights since \(since.short)") }
       if let relation = session.relation, let parent = session.parent {
-        notes.append("\(relation == .nested ? "within" : "hosted by") \(keys[parent] ?? "?")")
+        let words =
+          switch relation {
+          case .nested: "within"
+          case .hosted: "hosted by"
+          case .adopted: "started for"
+          }
+        notes.append("\(words) \(keys[parent] ?? "?")")
       }
       table.add([
         session.key, session.agent, session.version ?? "-", session.started.short, session.ended?.short ?? "running",
