@@ -170,10 +170,13 @@ extension StoreReader {
 
   /// Sessions, oldest first.
   public func sessions(_ filter: Filter = Filter()) throws(StoreError) -> [Session] {
-    try readWhole(since: filter.time?.from ?? .distantPast) { db in try Self.sessions(filter, db) }
+    try readWhole(since: filter.time?.from ?? .distantPast) { db in
+      try Self.sessions(filter, logins: true, db)
+    }
   }
 
-  static func sessions(_ filter: Filter, _ db: Database) throws -> [Session] {
+  /// - Parameter logins: whether each session's audit session is looked up, which no verdict needs.
+  static func sessions(_ filter: Filter, logins: Bool = false, _ db: Database) throws -> [Session] {
     var conditions = "1"
     var arguments: StatementArguments = []
     filter.restrictSessions(&conditions, &arguments)
@@ -181,9 +184,10 @@ extension StoreReader {
       conditions += " AND s.started <= ? AND (s.ended IS NULL OR s.ended >= ?)"
       arguments += [time.to.nanoseconds, time.from.nanoseconds]
     }
+    let login = "SELECT l.audit_session FROM logins l WHERE l.session = s.id AND l.what = '\(Login.beginning)' LIMIT 1"
     let sql = """
-      SELECT s.*, (SELECT l.audit_session FROM logins l WHERE l.session = s.id AND l.what = '\(Login.beginning)' LIMIT 1) \
-      AS audit_session FROM sessions s WHERE \(conditions) ORDER BY s.started DESC, s.id DESC LIMIT ?
+      SELECT s.*, \(logins ? "(\(login))" : "NULL") AS audit_session FROM sessions s WHERE \(conditions) \
+      ORDER BY s.started DESC, s.id DESC LIMIT ?
       """
     return try Row.fetchAll(db, sql: sql, arguments: arguments + [filter.limit ?? -1]).map(Session.init(row:))
       .reversed()

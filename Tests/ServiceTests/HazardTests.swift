@@ -69,6 +69,26 @@ extension ServiceTests {
       #expect(service.prove(untouched, from: from, "--accept-hazard", "privilege").status == 0)
     }
 
+    @Test("the same, where the program's file and its process are gone at once: audit tells", .tool("setcap", "-h"))
+    func getsCapabilitiesUnseen() throws {
+      let service = try ServiceUnderTest(audit: true)
+      defer { _ = try? service.stop() }
+      let agent = try StandInAgent()
+      let other = try agent.file("other.txt"), untouched = try agent.file("untouched.txt")
+      for _ in 0..<3 {
+        let from = service.moment()
+        #expect(service.prove(untouched, from: from).status == 0)
+        try agent.home.copyProgram(Place.actor, as: "work/tracer")
+        let tracer = agent.home("work/tracer")
+        try #require(try Subprocess.run("/usr/bin/env", ["setcap", "cap_sys_ptrace=ep", tracer]).status == 0)
+        #expect(try agent.run("\(tracer) read \(other); rm -f \(tracer)").status == 0)
+        let verdict = service.prove(untouched, from: from)
+        #expect(verdict.status == 2 && verdict.output.contains("was given capabilities"), "\(verdict.output)")
+        _ = try service.stop()
+        try service.restart()
+      }
+    }
+
     @Test("a descriptor from outside that is only held blocks a no for its file until the session ends")
     func heldFromOutside() throws {
       let service = try ServiceUnderTest()
