@@ -79,12 +79,16 @@ extension ServiceTests {
       #expect(try OutsideAuditDaemon.isRefused())
       try eventually("the place is free") { try AuditControl().status().pid == 0 }
       daemon = try OutsideAuditDaemon()
+      // A change of hands is one of settings, too: told as such until the next look, a second later at most.
+      Thread.sleep(forTimeInterval: 1.5)
+      let from = service.moment()
       let agent = try StandInAgent()
       #expect(try agent.run("cat --number \(agent.program) > /dev/null").status == 0)
       let session = try #require(try service.standIns().last?.session)
       #expect(service.alibi("timeline", session).output.contains("cat --number \(agent.program)"))
       try eventually("the daemon has the command") { daemon?.log.contains("a1=\"--number\"") == true }
-      let gaps = try #require((try service.json("status") as? [String: Any])?["gaps"] as? [[String: Any]])
+      let report = try #require(service.json("coverage", "--from", from) as? [String: Any])
+      let gaps = try #require(report["witness_gaps"] as? [[String: Any]])
       #expect(!gaps.contains { $0["source"] as? String == "audit" }, "\(gaps)")
       _ = try service.stop()
       let after = try AuditTests.Machine()
