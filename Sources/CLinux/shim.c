@@ -1,6 +1,7 @@
 #define _GNU_SOURCE 1
 #include "CLinux.h"
 
+#include <linux/close_range.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
@@ -117,6 +118,8 @@ uint64_t cl_fsid(const struct statfs *info) {
 }
 
 int cl_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int cl_inherit_nothing(void) { return (int)syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC); }
 
 int cl_pipe(int *output, int *input) {
   int ends[2];

@@ -87,6 +87,8 @@ static inline ssize_t cl_readlink(const char *path, uint8_t *into, size_t room) 
 static inline ssize_t cl_read(int fd, uint8_t *into, size_t room) { return read(fd, into, room); }
 static inline ssize_t cl_write(int fd, const uint8_t *from, size_t count) { return write(fd, from, count); }
 int cl_memfd(const char *name);
+// close_range(2): no descriptor but the standard three is left to a program that is executed.
+int cl_inherit_nothing(void);
 // pipe2(2): close on exec, and a reader that does not wait.
 int cl_pipe(int *output, int *input);
 void cl_name_thread(const char *name);

@@ -73,6 +73,8 @@ final class Child {
 
   /// `descriptors` maps numbers in the child to numbers here.
   init(_ program: String, _ arguments: [String], descriptors: [Int32: Int32] = [:], errors: Int32 = -1) throws {
+    // Over a socket that was left open a session could ask the driver to do something.
+    _ = cl_inherit_nothing()
     output = unsafe cl_memfd("output")
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
