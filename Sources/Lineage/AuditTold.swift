@@ -3,7 +3,7 @@ internal import Records
 
 /// What an event of audit says, as far as it matters.
 struct AuditTold {
-  enum Key { case exec, denied, connect, accept, memory, place, other }
+  enum Key { case exec, denied, connect, accept, memory, place, terminal, other }
   enum Attempt { case open, change, execute }
 
   var pid: Int32 = 0
@@ -27,6 +27,9 @@ struct AuditTold {
   var peer: Peer?
   /// The process that it was done to.
   var object: Int32?
+  /// The descriptor of a terminal, and the name of the caller's own.
+  var descriptor: Int32 = -1
+  var terminal: [UInt8]?
   /// What the file of an executed program gave.
   var gained: Capabilities = []
   /// What the process may use.
@@ -110,6 +113,10 @@ struct AuditTold {
       case "alibi-accept": key = .accept
       case "alibi-memory": key = .memory
       case "alibi-place": key = .place
+      case "alibi-terminal":
+        key = .terminal
+        descriptor = Int32(truncatingIfNeeded: call.a0)
+        terminal = call.caller.terminal?.bytes(in: bytes)
       default: continue
       }
     }

@@ -152,7 +152,7 @@ extension Engine {
     }
     guard let asker = asker(told.pid) else {
       if isUndecided(told.pid) { return false }
-      if told.key == .connect || told.key == .memory, audit.others.count < 4096 {
+      if [.connect, .memory, .terminal].contains(told.key), audit.others.count < 4096 {
         audit.others.append((told.pid, event, batch.upper))
       }
       return true
@@ -175,6 +175,12 @@ extension Engine {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.
         look(at: told.pid, in: session, since: time, &oracle)
       }
+    case .terminal:
+      guard told.hasSucceeded,
+        case .listeners(let found?) = oracle.answer(
+          .readers(pid: told.pid, descriptor: told.descriptor, terminal: told.terminal ?? [])), !found.isEmpty
+      else { return true }
+      contact(found, for: asker, since: time, source, &oracle)
     case .exec, .accept, .place, .other: break
     }
     return true

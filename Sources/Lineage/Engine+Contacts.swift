@@ -76,6 +76,13 @@ extension Engine {
     _ = recruit(Set(born.map(\.key.pid)), deputy, since: time, &oracle)
   }
 
+  /// A session begins with what others gave it: an editor that talks to it over a socket, which it never connected to.
+  mutating func contactHolders(of pid: Int32, for session: Int64, since time: UInt64, _ oracle: inout some Oracle) {
+    guard case .connected(_, let others) = oracle.answer(.connected(from: [pid], except: leaves.filter { $0 != pid }))
+    else { return }
+    _ = recruit(Set(others), Deputy(session: session, channels: .contacted), since: time, &oracle)
+  }
+
   /// Nobody was found where a session connected to: whoever accepted a connection since then was asked. The server may
   /// have been the session's own.
   mutating func settleUnanswered(_ source: some BatchSource, _ oracle: inout some Oracle) {

@@ -119,7 +119,7 @@ private struct NoOracle: Oracle {
     case .privilege, .gain: .privilege(.untold)
     case .node: .node(nil)
     case .descriptors: .descriptors(0, [])
-    case .listeners: .listeners(nil)
+    case .listeners, .readers: .listeners(nil)
     case .connected: .connected(0, [])
     }
   }

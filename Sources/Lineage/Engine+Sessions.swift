@@ -72,6 +72,7 @@ extension Engine {
     askPrivilege(pid, at: joinedLate ? monotonic(started) : time, &oracle)
     if !joinedLate { checkProgram(pid, life.executable, at: time, &oracle) }
     look(at: pid, in: session.id, since: time, &oracle)
+    if relation != .nested { contactHolders(of: pid, for: session.id, since: time, &oracle) }
   }
 
   /// Continues a session that an earlier run of the service knew.

@@ -20,6 +20,8 @@ public enum Question: Hashable, Sendable {
   case descriptors(pid: Int32)
   /// Who answers at an address, as a process sees it.
   case listeners(pid: Int32, Peer)
+  /// Who reads a terminal: the one that a process has open by this descriptor, else its own, by audit's name for it.
+  case readers(pid: Int32, descriptor: Int32, terminal: [UInt8])
   /// Whom processes can tell something over sockets, pipes and terminals that are open, though not through some others.
   case connected(from: [Int32], except: [Int32])
 }
@@ -73,7 +75,7 @@ public enum Answer: Hashable, Sendable {
   case node(NodeKind?)
   /// The files, once for each descriptor, and CLOCK_MONOTONIC after the look.
   case descriptors(UInt64, [HeldFile])
-  /// The processes; nil where the address is another host's.
+  /// The processes; nil where the address is another host's, or there is no such terminal.
   case listeners([Int32]?)
   /// CLOCK_MONOTONIC after the look, and the processes, those that were asked about left out.
   case connected(UInt64, [Int32])
@@ -129,6 +131,11 @@ public struct Exchange: JournalValue, Hashable, Sendable {
       writer.write(UInt8(7))
       writer.write(pid)
       peer.write(to: &writer)
+    case .readers(let pid, let descriptor, let terminal):
+      writer.write(UInt8(10))
+      writer.write(pid)
+      writer.write(descriptor)
+      writer.write(terminal)
     case .connected(let pids, let others):
       writer.write(UInt8(8))
       writer.write(pids)
@@ -154,6 +161,9 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case 5: question = .node(path: try reader.byteString())
     case 6: question = .descriptors(pid: try reader.integer())
     case 7: question = .listeners(pid: try reader.integer(), try Peer(from: &reader))
+    case 10:
+      question = .readers(
+        pid: try reader.integer(), descriptor: try reader.integer(), terminal: try reader.byteString())
     case 8: question = .connected(from: try reader.numbers(), except: try reader.numbers())
     case 9: question = .gain(pid: try reader.integer(), program: try reader.optionalByteString())
     default: throw .truncated(offset: at)

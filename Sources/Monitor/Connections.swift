@@ -55,6 +55,16 @@ struct Connections {
     return connections
   }
 
+  /// Whether a process holds what somebody else may read from. Who is gone held something.
+  static func hasOutlet(_ pid: Int32) -> Bool {
+    guard let numbers = try? Procfs.descriptors(pid) else { return true }
+    return numbers.contains { number in
+      guard let link = try? Procfs.link(pid, "fd/\(number)") else { return true }
+      return link.starts(with: "socket:[".utf8) || number > 2 && link.starts(with: "pipe:[".utf8)
+        || link.elementsEqual("/dev/ptmx".utf8) || link.elementsEqual("/dev/pts/ptmx".utf8)
+    }
+  }
+
   /// Whoever writes to an inlet tells it something.
   mutating func add(_ pid: Int32, to inlet: Inlet) { outlets[pid, default: []].insert(inlet) }
 

@@ -24,6 +24,7 @@ struct SystemOracle: Oracle {
       case .node(let path): .node((try? FileStatus(path: path)).map { HeldFiles.kind(of: $0, path) })
       case .descriptors(let pid): HeldFiles.answer(pid)
       case .listeners(let pid, let peer): .listeners(Listeners.at(peer, seenBy: pid))
+      case .readers(let pid, let descriptor, let terminal): .listeners(Terminals.readers(pid, descriptor, terminal))
       case .connected(let pids, let others): Self.connected(from: pids, except: others)
       }
     keep?(Exchange(question: question, answer: answer))
@@ -32,6 +33,8 @@ struct SystemOracle: Oracle {
 
   /// With the moment after the look: who ended before that may not have been found.
   private static func connected(from pids: [Int32], except others: [Int32]) -> Answer {
+    // Most have nothing by which to tell anybody anything.
+    guard pids.contains(where: Connections.hasOutlet) else { return .connected(Clock.monotonic.now, []) }
     let found = Connections.now().reach(from: pids, except: Set(others))
     return .connected(Clock.monotonic.now, found)
   }

@@ -110,6 +110,30 @@ struct ContactTests {
     #expect(scene.incidents.contains("contact-gone"))
   }
 
+  @Test("whoever reads a terminal into which a session puts keys; whoever has the other end of a socket it began with")
+  func inherited() throws {
+    var scene = try scene()
+    scene.readers["pts0"] = [300, 200]
+    scene.audit([
+      (
+        1300,
+        "arch=c000003e syscall=16 success=yes exit=0 a0=0 a1=5412 a2=0 a3=0 items=0 ppid=1 pid=200 auid=1000 uid=1000 "
+          + "gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" "
+          + "exe=\"/usr/bin/x\" key=\"alibi-terminal\""
+      )
+    ])
+    scene.read(300, "typed", 50)
+    scene.read(800, "other", 51)
+    try scene.batch()
+    #expect(isKept(scene, "typed") && !isKept(scene, "other"))
+    scene.connections = [(900, 500)]
+    scene.fork(100, 900)
+    scene.exec(900, 11, "2.1.329", inode: 900)
+    scene.read(500, "editor", 52)
+    try scene.batch()
+    #expect(scene.accesses("/home/u/proj/editor").contains { $0.operations.contains(.contacted) && $0.session == 2 })
+  }
+
   @Test("with whom a server was connected who had ended before anybody looked: it may have been any that ended then")
   func departed() throws {
     var scene = try scene()

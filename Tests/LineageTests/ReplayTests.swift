@@ -20,7 +20,7 @@ struct RecordedOracle: Oracle {
     switch question {
     case .directory, .facts, .environment: unanswered.append(question)
     // They were not asked yet when the journal was recorded.
-    case .privilege, .gain, .node, .descriptors, .listeners, .connected: break
+    case .privilege, .gain, .node, .descriptors, .listeners, .readers, .connected: break
     }
     switch question {
     case .directory: return .directory(nil)
@@ -28,7 +28,7 @@ struct RecordedOracle: Oracle {
     case .environment: return .environment([])
     case .privilege, .gain: return .privilege(.none)
     case .node: return .node(.other)
-    case .listeners: return .listeners(nil)
+    case .listeners, .readers: return .listeners(nil)
     case .connected: return .connected(0, [])
     case .descriptors: return .descriptors(0, [])
     }

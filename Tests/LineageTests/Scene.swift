@@ -24,6 +24,8 @@ struct Scene {
   var nodes: [String: NodeKind?] = [:]
   /// Who answers at an address of this host.
   var listeners: [Peer: [Int32]] = [:]
+  /// Who reads a terminal, by audit's name for it.
+  var readers: [String: [Int32]] = [:]
   /// Pairs of processes that are connected with each other.
   var connections: [(Int32, Int32)] = []
   /// What processes hold, and CLOCK_MONOTONIC after the look.
@@ -458,6 +460,7 @@ struct SceneOracle: Oracle {
     case .privilege(let pid): return .privilege(scene.privileges[pid] ?? .untold)
     case .gain(let pid, _): return .privilege(scene.gains[pid] ?? .none)
     case .listeners(_, let peer): return .listeners(scene.listeners[peer] ?? nil)
+    case .readers(_, _, let terminal): return .listeners(scene.readers[String(decoding: terminal, as: UTF8.self)])
     case .connected(let pids, let others):
       var found = Set(pids)
       var count = 0

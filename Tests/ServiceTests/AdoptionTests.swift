@@ -171,6 +171,41 @@ extension ServiceTests {
       #expect(verdict.output.contains("influenced: record"), "\(verdict.output)")
     }
 
+    @Test("a shell into whose terminal a session puts keys, and a parent that talks to it over a socket")
+    func terminals() throws {
+      let service = try ServiceUnderTest(audit: true)
+      let agent = try StandInAgent()
+      let typed = try agent.file("typed"), told = try agent.file("told"), other = try agent.file("other")
+      let keys = try agent.file(
+        "keys.py",
+        "import fcntl, termios\nfor key in b'cat \(typed) > /dev/null\\n': fcntl.ioctl(0, termios.TIOCSTI, bytes([key]))\n"
+      )
+      let from = service.moment()
+      try shell(
+        "(echo '\(agent.program) -c \"python3 \(keys); :\"'; sleep 1.5; echo exit)"
+          + " | script -q -c 'bash --norc -i' /dev/null > /dev/null")
+      let verdict = service.prove(typed, from: from, "--accept-hazard", "privilege")
+      #expect(verdict.status == 2 && verdict.output.contains("contacted: record"), "\(verdict.output)")
+      let parent = try agent.file(
+        "parent.py",
+        """
+        import os, socket, subprocess, time
+        near, far = socket.socketpair()
+        child = subprocess.Popen([\"\(agent.program)\", "-c", "read l <&3; :"], preexec_fn=lambda: os.dup2(far.fileno(), 3),
+                                 pass_fds=[3], user=\(StandInAgent.user), group=\(StandInAgent.user))
+        far.close()
+        time.sleep(1)
+        open("\(told)").read()
+        near.send(b"go\\n")
+        child.wait()
+        """)
+      let later = service.moment()
+      try shell("python3 \(parent)")
+      let asked = service.prove(told, from: later)
+      #expect(asked.status == 2 && asked.output.contains("contacted: record"), "\(asked.output)")
+      #expect(service.prove(other, from: later).status == 0)
+    }
+
     @Test("what a server that was asked asks another one, to which it was connected before, or connects then")
     func behind() throws {
       let service = try ServiceUnderTest(audit: true)
