@@ -25,6 +25,18 @@ int cl_audit_open(int receive_bytes, int listens) {
   return fd;
 }
 
+int cl_audit_listen(int fd) {
+  int group = AUDIT_NLGRP_READLOG;
+  return setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group);
+}
+
+int cl_audit_is_listening(int fd) {
+  struct sockaddr_nl own = {0};
+  socklen_t length = sizeof own;
+  if (getsockname(fd, (struct sockaddr *)&own, &length) != 0) return -1;
+  return (own.nl_groups & (1u << (AUDIT_NLGRP_READLOG - 1))) != 0;
+}
+
 int cl_audit_send(int fd, uint16_t type, uint32_t number, const void *payload, uint32_t count) {
   struct nlmsghdr header = {
       .nlmsg_len = NLMSG_LENGTH(count), .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,

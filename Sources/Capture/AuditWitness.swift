@@ -91,22 +91,43 @@ public final class AuditWitness: Sendable {
       })
   }
 
+  /// Gives the place of audit daemon to who has asked for it and was refused: it will ask again. What was altered of the
+  /// settings is the new daemon's to decide; only rules will be taken away.
+  ///
+  /// - Parameter note: the file that `init` was given.
+  /// - Returns: whether this process had the place.
+  public func yield(_ note: String) -> Bool {
+    guard order.owner != 0, let control = try? AuditControl(), (try? control.status().pid) == Procfs.ownPid else {
+      return false
+    }
+    if let (boot, state) = Self.noted(note) {
+      try? OwnFiles.replace(note, with: Array((boot + " " + state.leavingSettings.description).utf8))
+    }
+    try? source.yield()
+    return true
+  }
+
   /// Gives up the place of audit daemon, if this process took it.
   public func resign() {
     if order.owner != 0 { try? source.resign() }
   }
 
   private static func makeGood(_ note: String, _ control: AuditControl) {
-    guard let text = try? Procfs.file(note) else { return }
-    let words = String(decoding: text, as: UTF8.self).split(separator: " ", maxSplits: 1).map(String.init)
+    guard (try? Procfs.file(note)) != nil else { return }
     do throws(Errno) {
-      if words.count == 2, words[0] == (try Procfs.bootID()), let state = AuditState(words[1]) {
-        try state.restore(control)
-      }
+      if let (boot, state) = noted(note), boot == (try Procfs.bootID()) { try state.restore(control) }
       OwnFiles.remove(note)
     } catch {
       // The note stays, for the next attempt.
     }
+  }
+
+  /// What is noted, and of which boot.
+  private static func noted(_ note: String) -> (boot: String, state: AuditState)? {
+    guard let text = try? Procfs.file(note) else { return nil }
+    let words = String(decoding: text, as: UTF8.self).split(separator: " ", maxSplits: 1).map(String.init)
+    guard words.count == 2, let state = AuditState(words[1]) else { return nil }
+    return (words[0], state)
   }
 
   private static func rules(_ directory: String, _ warn: (String) -> Void) throws(Errno) -> [AuditRule] {
@@ -153,13 +174,17 @@ extension Collector {
       let hadRoom = unsafe ring.append(.audit, room: 65_536) { target in
         guard let read = unsafe try? audit.source.drain(into: target) else { return -1 }
         drained = read
+        if read.isChallenged { Procfs.nudge(parent: guardian) }
         return read.count > 0 ? read.count : -1
       }
       if drained.isAltered { isAltered = true }
       if drained.isLossy { lose(.audit, from: auditDrained, reason: "socket buffer overflow") }
       if !hadRoom { waitForRoom(65_536) } else if drained.isEmpty || drained.count == 0 { break }
     }
-    check(audit.order, isAltered: isAltered, isLast: isLast)
+    var order = audit.order
+    // It has made room for an audit daemon, and records come all the same.
+    if audit.source.isListening { order.owner = 0 }
+    check(order, isAltered: isAltered, isLast: isLast)
     auditDrained = Clock.monotonic.now
   }
 

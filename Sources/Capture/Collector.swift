@@ -18,6 +18,8 @@ public final class Collector: @unchecked Sendable {
   let connector: ProcessConnector?
   let audit: AuditWitness?
   let auditControl: AuditControl?
+  /// Who has audit's place and can give it up.
+  let guardian = Procfs.parentPid
   /// CLOCK_MONOTONIC of the last time that audit's records were read.
   var auditDrained = Clock.monotonic.now
   var auditLook = AuditLook()

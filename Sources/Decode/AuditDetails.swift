@@ -173,18 +173,22 @@ public struct AuditObject: Hashable, Sendable {
   }
 }
 
-/// An AUDIT_BPRM_FCAPS or an AUDIT_CAPSET: the capabilities that a process has from here on, one bit each.
+/// An AUDIT_BPRM_FCAPS or an AUDIT_CAPSET: the capabilities that a process has from here on. In which user namespace they hold is
+/// not told.
 public struct AuditCapabilities: Hashable, Sendable {
   /// What it may use.
-  public var permitted: UInt64 = 0
+  public var permitted: Capabilities = []
   /// What it uses.
-  public var effective: UInt64 = 0
+  public var effective: Capabilities = []
   /// What it may use before an execution; nil for a capset.
-  public var oldPermitted: UInt64?
+  public var oldPermitted: Capabilities?
   /// What it used before an execution; nil for a capset.
-  public var oldEffective: UInt64?
-  /// Whether the program's file has capabilities of its own.
-  public var isFromFile = false
+  public var oldEffective: Capabilities?
+  /// What the program's file may have given: root has more without it, and in a namespace of its own, too.
+  public var ofFile: Capabilities = []
+
+  /// What the file gave, of what the process has now.
+  public var gained: Capabilities { permitted.union(effective).intersection(ofFile) }
 
   /// Reads the fields of the record; nil where it is of another kind.
   public init?(_ record: AuditRecord, in bytes: RawSpan) {
@@ -192,13 +196,13 @@ public struct AuditCapabilities: Hashable, Sendable {
     var fields = record.fields
     while let field = fields.next(in: bytes) {
       guard let name = AuditName(field.name, in: bytes) else { continue }
-      let value = field.text.digits(base: 16, in: bytes)
+      let value = field.text.digits(base: 16, in: bytes).map(Capabilities.init(rawValue:))
       switch name {
-      case .pp, .capPp: permitted = value ?? 0
-      case .pe, .capPe: effective = value ?? 0
+      case .pp, .capPp: permitted = value ?? []
+      case .pe, .capPe: effective = value ?? []
       case .oldPp: oldPermitted = value
       case .oldPe: oldEffective = value
-      case .fver: isFromFile = value != 0
+      case .fp, .fi: ofFile.formUnion(value ?? [])
       default: break
       }
     }
@@ -212,7 +216,8 @@ extension AuditName {
   static let capPe = AuditName("cap_pe")
   static let oldPp = AuditName("old_pp")
   static let oldPe = AuditName("old_pe")
-  static let fver = AuditName("fver")
+  static let fp = AuditName("fp")
+  static let fi = AuditName("fi")
   static let item = AuditName("item")
   static let name = AuditName("name")
   static let inode = AuditName("inode")

@@ -3,18 +3,18 @@ public struct ProcessCredentials: Hashable, Sendable {
   /// The real, effective, saved and file system user ids, in the reader's user namespace.
   public var users: [UInt32]
   /// `CapPrm`: the capabilities that it has or can take, in its own user namespace.
-  public var permitted: UInt64
+  public var permitted: Capabilities
 
   /// Reads the file; nil where it does not have the form.
   public init?(_ text: [UInt8]) {
-    var users: [UInt32]?, permitted: UInt64?
+    var users: [UInt32]?, permitted: Capabilities?
     for line in text.split(separator: UInt8(ascii: "\n")) {
       let words = line.split(whereSeparator: { $0 == 0x20 || $0 == 0x09 })
       guard let label = words.first else { continue }
       if label.elementsEqual("Uid:".utf8) {
         users = words.dropFirst().compactMap { UInt32(String(decoding: $0, as: UTF8.self)) }
       } else if label.elementsEqual("CapPrm:".utf8), words.count == 2 {
-        permitted = UInt64(String(decoding: words[1], as: UTF8.self), radix: 16)
+        permitted = UInt64(String(decoding: words[1], as: UTF8.self), radix: 16).map(Capabilities.init(rawValue:))
       }
     }
     guard let users, users.count == 4, let permitted else { return nil }
@@ -24,10 +24,4 @@ public struct ProcessCredentials: Hashable, Sendable {
 
   /// Whether any of the ids is root's: also a saved one can be taken again.
   public var isRoot: Bool { users.contains(0) }
-
-  /// Whether it has a capability with which the kernel's witnesses can be blinded, or files reached past them. The
-  /// harmless are CAP_NET_BIND_SERVICE, NET_BROADCAST, NET_RAW, IPC_LOCK, SYS_NICE and WAKE_ALARM.
-  public var isCapable: Bool {
-    permitted & ~[10, 11, 13, 14, 23, 35].reduce(0) { $0 | 1 << UInt64($1) } != 0
-  }
 }

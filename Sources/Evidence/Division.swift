@@ -16,25 +16,7 @@ public struct Division: Sendable, Hashable {
   ///   - doubts: when something was in the way of a no.
   init(of asked: Interval, accesses: [Interval], doubts: [Interval]) {
     accessed = IntervalSet(accesses).clipped(to: asked)
-    var doubtful = IntervalSet(doubts).clipped(to: asked)
-    for access in accessed.intervals { doubtful = doubtful.subtracting(access) }
-    notProven = doubtful
-    var rest = IntervalSet([asked])
-    for part in accessed.intervals + doubtful.intervals { rest = rest.subtracting(part) }
-    proven = rest
-  }
-}
-
-extension IntervalSet {
-  /// The set without the inside of `hole`.
-  func subtracting(_ hole: Interval) -> IntervalSet {
-    IntervalSet(
-      intervals.flatMap { part -> [Interval] in
-        guard part.overlaps(hole) else { return [part] }
-        var left: [Interval] = []
-        if part.from < hole.from { left.append(Interval(from: part.from, to: hole.from)) }
-        if hole.to < part.to { left.append(Interval(from: hole.to, to: part.to)) }
-        return left
-      })
+    notProven = IntervalSet(doubts).clipped(to: asked).subtracting(accessed)
+    proven = IntervalSet(IntervalSet(accessed.intervals + notProven.intervals).missing(from: asked))
   }
 }

@@ -28,6 +28,12 @@ extension EntryKind {
     case .gap: "UPDATE \(schema).gaps SET reason = 'a session joined late' WHERE id = ?"
     case .incident: "UPDATE \(schema).incidents SET detail = 'erased' WHERE id = ?"
     case .command: "UPDATE \(schema).commands SET arguments = x'', masked = 0, directory = NULL WHERE id = ?"
+    // What was done, and whether it was, names nobody.
+    case .login:
+      """
+      UPDATE \(schema).logins SET account = NULL, terminal = NULL, host = NULL, program = NULL, command = NULL, \
+      masked = 0, directory = NULL, login_uid = NULL, audit_session = NULL WHERE id = ?
+      """
     case .privilege: "UPDATE \(schema).privileges SET reason = 'erased' WHERE id = ?"
     default: nil
     }

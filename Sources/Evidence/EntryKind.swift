@@ -24,6 +24,7 @@ enum EntryKind: UInt8, CaseIterable {
   case unseen
   case bearer
   case command
+  case login
 
   /// The table or join, with the columns.
   private var source: (from: String, columns: String) {
@@ -64,6 +65,14 @@ enum EntryKind: UInt8, CaseIterable {
       )
     case .unseen: ("sealed_file_systems t", "seal, file_system, device, is_marked, has_canary")
     case .command: ("commands t", "process, arguments, masked, directory")
+    case .login:
+      (
+        "logins t",
+        """
+        session, process, time, what, operation, account, terminal, host, program, command, masked, directory, \
+        login_uid, audit_session, is_success
+        """
+      )
     // Whose an access was where its process does not tell.
     case .bearer: ("accesses t LEFT JOIN processes p ON p.id = t.process", "t.session")
     }

@@ -20,7 +20,7 @@ extension StoreReader {
   /// access.
   static func touching(_ time: Interval, _ db: Database) throws -> (condition: Part, files: Part) {
     let reach = try Reach(db)
-    let isMost = try isMuchOfHistory(time, reach, db)
+    let isMost = try isMuchOfHistory(time, db)
     let condition: Part =
       isMost ? (reach.touches, touching(time)) : ("a.id IN (\(reach.touched))", arguments(ofTouchedIn: time))
     let files: Part =
@@ -47,8 +47,9 @@ extension StoreReader {
     return (condition, ("SELECT id FROM touched_files", []))
   }
 
-  private static func isMuchOfHistory(_ time: Interval, _ reach: Reach, _ db: Database) throws -> Bool {
-    let row = try Row.fetchOne(db, sql: reach.history)
+  /// Whether a time is so much of history that it is asked for file by file.
+  static func isMuchOfHistory(_ time: Interval, _ db: Database) throws -> Bool {
+    let row = try Row.fetchOne(db, sql: Reach(db).history)
     guard let from = row?.time("t0"), let to = row?.time("t1") else { return false }
     let history = Interval(from: from, to: to)
     guard let part = time.intersection(history) else { return false }

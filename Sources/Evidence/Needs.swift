@@ -12,7 +12,7 @@ struct Needs {
     [event]
     + [
       EntryKind.bearer, .change, .name, .gap, .incident, .unseen, .sensor, .mounts, .mountTable, .fileSystem,
-      .privilege, .file, .command, .process, .conversation, .session, .person, .run,
+      .privilege, .file, .command, .login, .process, .conversation, .session, .person, .run,
     ].map { Int64($0.rawValue) }
 
   /// The end of what goes.
@@ -170,10 +170,8 @@ struct Needs {
       try Int64.fetchOne(
         db.cachedStatement(sql: "SELECT process FROM commands WHERE id = ?"), arguments: [id]
       ).map { try needs(process: $0, db) } ?? false
-    case .conversation:
-      try Int64.fetchOne(
-        db.cachedStatement(sql: "SELECT session FROM conversations WHERE id = ?"), arguments: [id]
-      ).map { try needs(session: $0, db) } ?? false
+    case .conversation: try needs(sessionOf: "conversations", id, db)
+    case .login: try needs(sessionOf: "logins", id, db)
     case .session, .person: try needs(session: id, db)
     }
   }
@@ -236,6 +234,11 @@ struct Needs {
       || isChangedLate(.released, id, db) || ask(db, "SELECT 1 FROM accesses WHERE process = ?", [id])
       || ask(db, "SELECT 1 FROM processes WHERE parent = ? AND id <> ?", [id, id])
       || ask(db, "SELECT 1 FROM processes WHERE space = ? AND id <> ?", [id, id])
+  }
+
+  private func needs(sessionOf table: String, _ id: Int64, _ db: Database) throws -> Bool {
+    try Int64.fetchOne(db.cachedStatement(sql: "SELECT session FROM \(table) WHERE id = ?"), arguments: [id])
+      .map { try needs(session: $0, db) } ?? false
   }
 
   private func needs(session id: Int64, _ db: Database) throws -> Bool {

@@ -14,6 +14,7 @@ struct Reach {
   static let tables = [
     "entries", "sessions", "conversations", "processes", "files", "accesses", "names", "gaps", "incidents",
     "file_systems", "seals", "sealed_file_systems", "mount_tables", "mounts", "privileges", "changes", "commands",
+    "logins",
   ]
 
   /// The live file alone.

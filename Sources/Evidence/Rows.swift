@@ -79,6 +79,7 @@ extension Session {
           uid: $0, loginUid: row["login_uid"], userName: row["user_name"], terminal: row["terminal"],
           workingDirectory: row.path("working_directory"), project: row.path("project"))
       })
+    facts?.auditSession = row["audit_session"]
     ended = row.time("ended")
     executableDigest = (row["executable_digest"] as Blob?)?.bytes
   }

@@ -147,6 +147,7 @@ enum Schema {
     registerDeputies(&migrator)
     registerCommands(&migrator)
     registerSegments(&migrator)
+    registerLogins(&migrator)
     registerAgreement(&migrator)
     return migrator
   }

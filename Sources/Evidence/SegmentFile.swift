@@ -11,7 +11,7 @@ extension KeptSegment {
     ("files", [.file]), ("names", [.name]), ("gaps", [.gap]), ("incidents", [.incident]),
     ("file_systems", [.fileSystem]), ("seals", [.sensor]), ("sealed_file_systems", [.unseen]),
     ("mount_tables", [.mountTable]), ("mounts", [.mounts]), ("privileges", [.privilege]), ("changes", [.change]),
-    ("commands", [.command]),
+    ("commands", [.command]), ("logins", [.login]),
   ]
 
   /// Copies what is sealed up to the end of some epochs out of a store into a new file, of one moment.

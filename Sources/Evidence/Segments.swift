@@ -195,31 +195,33 @@ extension StoreReader {
   }
 
   private func widened(to needed: [KeptSegment], isThorough: Bool) throws(StoreError) -> WideStore {
-    if let there = wide.withLock({ $0 }), there.serves(needed, isThorough: isThorough) { return there }
-    let directory = self.directory
     do {
-      let queue = try Self.open(directory) { db in
-        try db.execute(
-          sql: """
-            CREATE TEMP TABLE absent_segments (id INTEGER PRIMARY KEY, reason TEXT NOT NULL);
-            CREATE TEMP TABLE touched_time (t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, version INTEGER NOT NULL);
-            CREATE TEMP TABLE touched_files (id INTEGER PRIMARY KEY);
-            """)
-        for segment in needed {
-          var fault = segment.fault(in: directory, isThorough: isThorough)
-          if fault == nil {
-            do { try segment.attach(in: directory, db) } catch { fault = "\(segment.file): \(error)" }
+      // Whoever else wants one waits: to look at every byte of the segments twice at the same time helps nobody.
+      return try wide.withLock { wide in
+        if let there = wide, there.serves(needed, isThorough: isThorough) { return there }
+        let queue = try Self.open(directory) { [directory] db in
+          try db.execute(
+            sql: """
+              CREATE TEMP TABLE absent_segments (id INTEGER PRIMARY KEY, reason TEXT NOT NULL);
+              CREATE TEMP TABLE touched_time (t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, version INTEGER NOT NULL);
+              CREATE TEMP TABLE touched_files (id INTEGER PRIMARY KEY);
+              """)
+          for segment in needed {
+            var fault = segment.fault(in: directory, isThorough: isThorough)
+            if fault == nil {
+              do { try segment.attach(in: directory, db) } catch { fault = "\(segment.file): \(error)" }
+            }
+            if let fault {
+              try db.execute(
+                sql: "INSERT INTO absent_segments (id, reason) VALUES (?, ?)", arguments: [segment.id, fault])
+            }
           }
-          if let fault {
-            try db.execute(
-              sql: "INSERT INTO absent_segments (id, reason) VALUES (?, ?)", arguments: [segment.id, fault])
-          }
+          try Reach.makeViews(db)
         }
-        try Reach.makeViews(db)
+        let made = WideStore(segments: needed, isThorough: isThorough, queue: queue)
+        wide = made
+        return made
       }
-      let made = WideStore(segments: needed, isThorough: isThorough, queue: queue)
-      wide.withLock { $0 = made }
-      return made
     } catch {
       throw StoreError(error, directory: directory)
     }

@@ -118,9 +118,9 @@ extension StoreReader {
       }
       for gap in gaps where !missing.contains(gap) {
         missing.append(gap)
-        covered = covered.subtracting(gap.time)
       }
     }
+    covered = covered.subtracting(IntervalSet(missing.map(\.time)))
     return (missing.sorted { ($0.time.from, $0.source) < ($1.time.from, $1.source) }, covered)
   }
 
@@ -198,8 +198,7 @@ extension StoreReader {
           time: Interval(from: asked.from, to: min(asked.to, segment.end)), source: "segment", reason: segment.reason,
           fileSystem: nil))
     }
-    var covered = IntervalSet(good)
-    for gap in missing { covered = covered.subtracting(gap.time) }
+    let covered = IntervalSet(good).subtracting(IntervalSet(missing.map(\.time)))
     return (missing.sorted { ($0.time.from, $0.source) < ($1.time.from, $1.source) }, covered)
   }
 

@@ -64,14 +64,14 @@ extension StoreReader {
   private static func hits(_ search: TargetSearch, _ question: ProofQuestion, _ db: Database) throws -> [Hit] {
     let boots = try Boots(db)
     var hits: [Hit] = []
-    for row in try candidates(search, question, db) {
-      var row = row
+    try candidates(search, question, db) { candidate in
+      var row = candidate
       row.heldUntil = boots.end(of: row)
       let isHeld = row.access.time.to <= question.time.to && (row.heldUntil ?? .distantPast) > question.time.from
-      guard row.access.time.overlaps(question.time) || isHeld else { continue }
+      guard row.access.time.overlaps(question.time) || isHeld else { return }
       if row.isFileErased {
         hits.append(Hit(row: row, isSure: false, isHeld: isHeld, doubt: "what was accessed has been erased"))
-        continue
+        return
       }
       let answer = search.matches(row.access)
       let doubt = answer == .did ? nil : search.doubt(row.access)
@@ -82,28 +82,25 @@ extension StoreReader {
     return hits.sorted { ($0.row.access.time.from, $0.row.id) < ($1.row.access.time.from, $1.row.id) }
   }
 
-  /// Accesses in which every hit is, and more.
+  /// Goes over accesses in which every hit is, and more. One row at a time: of a year there are millions.
   private static func candidates(
-    _ search: TargetSearch, _ question: ProofQuestion, _ db: Database
-  ) throws -> [AccessRow] {
+    _ search: TargetSearch, _ question: ProofQuestion, _ db: Database, _ take: (AccessRow) throws -> Void
+  ) throws {
     let reach = try Reach(db)
-    guard let files = try search.fileNumbers(db) else {
-      return try Row.fetchAll(
-        db, sql: reach.accessQuery + " WHERE a.id IN (\(reach.touched))",
-        arguments: arguments(ofTouchedIn: question.time)
-      ).map(AccessRow.init(row:))
+    func go(over condition: String, _ arguments: StatementArguments) throws {
+      let rows = try Row.fetchCursor(db, sql: "\(reach.accessQuery) WHERE \(condition)", arguments: arguments)
+      while let row = try rows.next() { try take(AccessRow(row: row)) }
     }
-    let sql = reach.accessQuery + " WHERE \(reach.touches)"
-    var found: [AccessRow] = []
+    guard let files = try search.fileNumbers(db) else {
+      return try go(over: "a.id IN (\(reach.touched))", arguments(ofTouchedIn: question.time))
+    }
     // A statement has a bounded number of arguments.
     for start in stride(from: 0, to: files.count, by: 500) {
       let some = files[start..<min(start + 500, files.count)]
       let marks = some.map { _ in "?" }.joined(separator: ",")
-      found += try Row.fetchAll(
-        db, sql: sql + " AND a.file IN (\(marks))", arguments: touching(question.time) + StatementArguments(some)
-      ).map(AccessRow.init(row:))
+      try go(
+        over: "\(reach.touches) AND a.file IN (\(marks))", touching(question.time) + StatementArguments(some))
     }
-    return found
   }
 
   /// An access that is or could be of the target.

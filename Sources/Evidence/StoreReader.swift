@@ -181,7 +181,10 @@ extension StoreReader {
       conditions += " AND s.started <= ? AND (s.ended IS NULL OR s.ended >= ?)"
       arguments += [time.to.nanoseconds, time.from.nanoseconds]
     }
-    let sql = "SELECT s.* FROM sessions s WHERE \(conditions) ORDER BY s.started DESC, s.id DESC LIMIT ?"
+    let sql = """
+      SELECT s.*, (SELECT l.audit_session FROM logins l WHERE l.session = s.id AND l.what = '\(Login.beginning)' LIMIT 1) \
+      AS audit_session FROM sessions s WHERE \(conditions) ORDER BY s.started DESC, s.id DESC LIMIT ?
+      """
     return try Row.fetchAll(db, sql: sql, arguments: arguments + [filter.limit ?? -1]).map(Session.init(row:))
       .reversed()
   }
@@ -303,7 +306,7 @@ extension Filter {
       conditions += """
          AND s.id IN (WITH RECURSIVE tree(id) AS (SELECT id FROM sessions WHERE key = ? UNION SELECT session FROM \
         conversations WHERE conversation = ? UNION SELECT inside.id FROM sessions inside JOIN tree ON \
-        inside.parent = tree.id AND inside.relation = 'nested') SELECT id FROM tree)
+        inside.parent = tree.id AND inside.relation IN ('nested', 'adopted')) SELECT id FROM tree)
         """
       arguments += [session, session.lowercased()]
     }

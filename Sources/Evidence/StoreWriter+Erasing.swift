@@ -333,7 +333,7 @@ struct Erasure {
           "SELECT id FROM changes WHERE what = \(Schema.Change.sessionDigest.rawValue) AND row = ?"
         ), (.conversation, "SELECT id FROM conversations WHERE session = ?"),
         (.command, "SELECT c.id FROM commands c JOIN processes p ON p.id = c.process WHERE p.session = ?"),
-        (.process, "SELECT id FROM processes WHERE session = ?"),
+        (.login, "SELECT id FROM logins WHERE session = ?"), (.process, "SELECT id FROM processes WHERE session = ?"),
       ]
       for part in parts {
         try hollow(
@@ -356,6 +356,10 @@ struct Erasure {
       tells(($0[1] as Blob).bytes) || tells(($0[2] as Blob?)?.bytes ?? [])
     }
     try hollow(.command, commands.map { $0[0] as Int64 }, db)
+    let logins = try Row.fetchAll(db, sql: "SELECT id, account, host, program, command, directory FROM logins").filter {
+      row in (1..<row.count).contains { tells((row[$0] as Blob?)?.bytes ?? []) }
+    }
+    try hollow(.login, logins.map { $0[0] as Int64 }, db)
   }
 
   private func tells(_ text: String) -> Bool { tells(Array(text.utf8)) }

@@ -225,6 +225,7 @@ public final class StoreWriter: Sendable {
         process.processClass.rawValue, process.started.nanoseconds, process.space,
       ])
     case .command(let command): try write(command, db)
+    case .login(let login): try write(login, db)
     case .processEnded(let id, let time): try change(.processEnded, to: time.nanoseconds, where: "id = ?", [id], db)
     case .released(let space, let time): try change(.released, to: time.nanoseconds, where: "id = ?", [space], db)
     case .closed(let session, let identity, let time): try close(identity, in: session, at: time, db)

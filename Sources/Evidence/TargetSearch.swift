@@ -283,19 +283,29 @@ struct TargetSearch {
   /// The numbers of all files that may match, or whose name could be the target's; nil where that is no fewer to look
   /// through.
   func fileNumbers(_ db: Database) throws -> [Int64]? {
-    if case .glob = question.target { return nil }
+    if case .glob = question.target, try !StoreReader.isMuchOfHistory(question.time, db) { return nil }
     var numbers = Set(
       try Int64.fetchAll(
         db, sql: "SELECT id FROM files WHERE erased OR path = x'' AND NOT ?", arguments: [question.isAboutIdentity]))
+    var patterns: [Sight] = []
     for sight in sights {
       let condition: (String, StatementArguments)
       switch sight.form {
       case .file(let path): condition = Self.condition("path", path, isTree: false)
       case .tree(let path): condition = Self.condition("path", path, isTree: true)
-      case .pattern: return nil
+      case .pattern:
+        patterns.append(sight)
+        continue
       }
       numbers.formUnion(
         try Int64.fetchAll(db, sql: "SELECT id FROM files WHERE \(condition.0)", arguments: condition.1))
+    }
+    if !patterns.isEmpty {
+      let rows = try Row.fetchCursor(db, sql: "SELECT id, path FROM files WHERE path <> x''")
+      while let row = try rows.next() {
+        guard let path = row.path("path"), patterns.contains(where: { $0.matches(path) }) else { continue }
+        numbers.insert(row["id"])
+      }
     }
     let statement = try db.cachedStatement(
       sql: "SELECT id FROM files WHERE file_system = ? AND inode = ? AND subvolume = ?")

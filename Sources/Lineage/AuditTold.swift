@@ -3,7 +3,7 @@ internal import Records
 
 /// What an event of audit says, as far as it matters.
 struct AuditTold {
-  enum Key { case exec, denied, connect, memory, place, other }
+  enum Key { case exec, denied, connect, accept, memory, place, other }
   enum Attempt { case open, change, execute }
 
   var pid: Int32 = 0
@@ -32,6 +32,10 @@ struct AuditTold {
   private var isOurs = false
   /// PTRACE_TRACEME
   private var isTracedByParent = false
+  /// What the file of an executed program gave.
+  var gained: Capabilities = []
+  /// What the process may use.
+  var capabilities: Capabilities = []
   /// Whether a relative name is one of the working directory.
   private var isOfDirectory = true
 
@@ -53,6 +57,9 @@ struct AuditTold {
         told.peer = Peer(address, in: bytes)
       } else if let object = AuditObject(record, in: bytes) {
         told.object = object.pid
+      } else if let found = AuditCapabilities(record, in: bytes) {
+        told.gained = found.gained
+        told.capabilities = found.permitted.union(found.effective)
       }
     }
     guard call != nil else { return nil }
@@ -100,6 +107,7 @@ struct AuditTold {
       case "alibi-exec": key = .exec
       case "alibi-denied": key = .denied
       case "alibi-connect": key = .connect
+      case "alibi-accept": key = .accept
       case "alibi-memory": key = .memory
       case "alibi-place": key = .place
       default: continue

@@ -58,13 +58,13 @@ extension Engine {
     while let record = try? FanotifyRecord.next(in: bytes, at: &offset) {
       defer { start = offset }
       if record.mask.contains(.overflow) || record.pid == run?.ownPid { continue }
-      var isNobodys = true
+      var isOutside = true
       if processes.standing(record.pid) == .bystander {
         bystander(record, bytes, &oracle)
       } else {
-        isNobodys = attribute(record, bytes, &oracle)
+        isOutside = attribute(record, bytes, &oracle)
       }
-      if isNobodys, audit.isHeard, !sessions.isEmpty, !record.mask.isDisjoint(with: Self.memorable),
+      if isOutside, audit.isHeard, !record.mask.isDisjoint(with: Self.memorable),
         !record.mask.contains(.onDirectory)
       {
         recent.append(bytes.extracting(start..<offset))
@@ -72,7 +72,7 @@ extension Engine {
     }
   }
 
-  /// What may turn out to be a deputy's.
+  /// What may turn out to be a deputy's, or a session's.
   private static let memorable: FanotifyMask = [.open, .access, .modify, .create, .delete, .rename, .openExec]
 
   /// Nobody's access is kept; only what shows that the rules have rotted.
@@ -86,7 +86,7 @@ extension Engine {
     }
   }
 
-  /// Whether it is nobody's whose accesses are kept.
+  /// Whether it is of no session, as far as is known.
   private mutating func attribute(
     _ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle
   ) -> Bool {
@@ -127,8 +127,9 @@ extension Engine {
           record.pid, target, places: paths(of: newName, in: to, &oracle), name: newName, operations: [.renameTo])
       }
     }
+    if !mask.isDisjoint(with: [.create, .modify]) { noteJob(target, at: places, by: claim.owners) }
     enter(record.pid, target, places: places, name: name, operations: operations)
-    return false
+    return claim.owners.isEmpty && !claim.isUnattributed
   }
 
   /// A rename of the same process took this file's name away: to which name it had, the rename's target tells.
@@ -172,7 +173,7 @@ extension Engine {
     var unknown = false
     func add(_ session: Int64?, _ life: Life, current: Bool) {
       guard let session else {
-        if life.isUnknown || life.undecidedSince != nil { unknown = true } else { outside = true }
+        if life.mayBeAnybodys { unknown = true } else { outside = true }
         return
       }
       guard session != Self.canarySession, !owners.contains(where: { $0.session == session }) else { return }

@@ -24,6 +24,45 @@ struct AuditTrail {
     var number: UInt64
     var time: UInt64
   }
+
+  /// Processes that were asked and of which nothing was known yet.
+  var strangers: [Stranger] = []
+
+  struct Stranger {
+    var pid: Int32
+    var deputy: Deputy
+    /// CLOCK_MONOTONIC, as `seen`.
+    var since: UInt64
+    var seen: UInt64
+  }
+  /// Connections to nobody who could be found.
+  var unanswered: [Unanswered] = []
+
+  struct Unanswered {
+    var deputy: Deputy
+    /// CLOCK_MONOTONIC, as `seen`.
+    var since: UInt64
+    var seen: UInt64
+    var isAnswered: Bool
+  }
+  /// Who accepted a connection lately, with the end of the batch that told of it.
+  var accepts: [(pid: Int32, told: UInt64)] = []
+  /// What those asked of others who were nobody's then, and what of it is to be looked at again.
+  var others: [(pid: Int32, event: AuditEvent, told: UInt64)] = []
+  var requeued: [AuditEvent] = []
+  /// Looks at who was connected with whom, from which some may have ended in time.
+  var departures: [Departure] = []
+
+  struct Departure {
+    var deputy: Deputy
+    /// CLOCK_MONOTONIC, as `looked`.
+    var since: UInt64
+    var looked: UInt64
+  }
+  /// The arguments of launchers that sessions run, by pid.
+  var launchers: [Int32: [[UInt8]]] = [:]
+  /// What those have asked for.
+  var requests: [LaunchRequest] = []
 }
 
 // The second witness: what was denied, with which arguments something was run, and whom a session asked.
@@ -51,7 +90,8 @@ extension Engine {
   mutating func settleAudit(_ source: some BatchSource, _ oracle: inout some Oracle) {
     checkMarks()
     if audit.isHeard, reconciliation.begun == nil { reconciliation.begun = batch.upper }
-    guard !audit.events.isEmpty || !audit.retries.isEmpty else { return }
+    settleStrangers(source, &oracle)
+    settleDepartures(&oracle)
     let events = audit.retries + audit.events.map { ($0, batch.upper) }
     audit.events.removeAll(keepingCapacity: true)
     audit.retries.removeAll(keepingCapacity: true)
@@ -62,6 +102,15 @@ extension Engine {
         missExecution(told, at: monotonic(milliseconds: event.stamp.milliseconds))
       }
     }
+    settleUnanswered(source, &oracle)
+    while let event = audit.requeued.popLast() { _ = settle(event, source, &oracle) }
+  }
+
+  /// CLOCK_MONOTONIC of the first thing that audit told and that another batch will make sense of: whoever was asked then
+  /// is not known yet.
+  var unsettledSince: UInt64? {
+    let stamps = audit.retries.map { monotonic($0.event) }
+    return (stamps + audit.strangers.map(\.since) + audit.departures.map(\.since) + audit.unanswered.map(\.since)).min()
   }
 
   /// For how long an event that makes no sense yet is kept, in nanoseconds: what was executed may wait to be decided.
@@ -78,31 +127,48 @@ extension Engine {
       }
       return true
     }
+    if let isSettled = settleLogin(event) { return isSettled }
     guard let told = AuditTold(event) else { return true }
-    let time = monotonic(milliseconds: event.stamp.milliseconds)
-    // Also of a process that is in no session yet: which execution it was matters.
-    if told.key == .exec { return !told.hasSucceeded || noteExecution(event, told, at: time) }
-    guard let session = session(of: told.pid) else {
-      return !processes.lives(told.pid).contains { $0.undecidedSince != nil }
+    if told.key == .accept {
+      if told.hasSucceeded { audit.accepts.append((told.pid, batch.upper)) }
+      return true
     }
-    noteOpening(told, in: session, at: time)
+    let time = monotonic(event)
+    let asker = asker(told.pid)
+    let isExecution = told.key == .exec && told.hasSucceeded
+    if isExecution, asker != nil, session(of: told.pid) == nil { adoptIfAsked(event, told.pid, at: time, &oracle) }
+    // Also of a process that is in no session: which execution it was matters.
+    let isKnown = !isExecution || noteExecution(event, told, at: time)
+    guard let asker else {
+      if told.key == .connect || told.key == .memory, audit.others.count < 4096 {
+        audit.others.append((told.pid, event, batch.upper))
+      }
+      return isExecution ? isKnown : !isUndecided(told.pid)
+    }
+    let session = session(of: told.pid)
+    if let session {
+      noteOpening(told, in: session, at: time)
+      if !told.capabilities.isEmpty { noteCapabilities(told, of: session, at: time, &oracle) }
+    }
     switch told.key {
-    case .denied: noteDenial(told, in: session, at: time)
+    case .exec: return isKnown
+    case .denied: if let session { noteDenial(told, in: session, at: time) }
     case .connect:
       // A connection that is not blocked for is under way.
       guard told.hasSucceeded || told.exit == -Self.inProgress, let peer = told.peer,
         case .listeners(let found?) = oracle.answer(.listeners(pid: told.pid, peer))
       else { return true }
-      contact(found, by: session, since: time, source, &oracle)
+      let servers = contact(found, for: asker, since: time, isThorough: isLauncher(told.pid), source, &oracle)
+      noteRequest(told.pid, to: servers, at: time)
     case .memory:
       guard told.hasSucceeded else { return true }
       if let object = told.object {
-        contact([object], by: session, since: time, source, &oracle)
-      } else {
+        contact([object], for: asker, since: time, source, &oracle)
+      } else if let session {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.
         look(at: told.pid, in: session, since: time, &oracle)
       }
-    case .exec, .place, .other: break
+    case .accept, .place, .other: break
     }
     return true
   }
@@ -145,6 +211,16 @@ extension Engine {
   /// EINPROGRESS
   private static let inProgress: Int64 = 115
 
+  /// CLOCK_MONOTONIC of an event's stamp.
+  func monotonic(_ event: AuditEvent) -> UInt64 {
+    monotonic(Timestamp(nanoseconds: Int64(clamping: event.stamp.milliseconds) &* 1_000_000))
+  }
+
+  /// Whether a later batch may tell whose process it is.
+  func isUndecided(_ pid: Int32) -> Bool {
+    processes.lives(pid).contains { $0.undecidedSince != nil || $0.undecidedAncestor != nil }
+  }
+
   /// The innermost session that a process is of, or was of when it was told of last.
   func session(of pid: Int32) -> Int64? {
     for life in processes.lives(pid).reversed() {
@@ -182,28 +258,22 @@ extension Engine {
   }
 
   /// Stamps are as coarse as the kernel's tick, which is never longer.
-  private static let tick: UInt64 = 10_000_000
+  static let tick: UInt64 = 10_000_000
 }
 
-// Events that wait: for their end, or for somebody to make sense of them.
-extension Engine {
-  mutating func exchangeEvents(_ archive: inout Archive) throws(JournalError) {
-    var retries = audit.retries.map { ($0.event.bytes, $0.since) }
-    try archive.list(&retries, ([], 0)) { (archive, retry) throws(JournalError) in
-      try archive(&retry.0)
-      try archive(&retry.1)
+extension AuditEvent {
+  /// The event that these records are; nil where they are none, or not all of one.
+  init?(whole bytes: [UInt8]) {
+    var assembler = AuditAssembler()
+    var found: AuditEvent?
+    let span = unsafe bytes.span.bytes
+    var offset = 0
+    while true {
+      let start = offset
+      guard let record = try? AuditRecord.next(in: span, at: &offset) else { break }
+      assembler.add(record, at: start..<offset, in: span) { found = $0 }
     }
-    var waiting = audit.assembler.waiting
-    try archive(&waiting)
-    guard archive.isReading else { return }
-    for (bytes, since) in retries {
-      unsafe gather(audit: bytes.span.bytes)
-      audit.assembler.finish { audit.retries.append(($0, since)) }
-      audit.retries += audit.events.map { ($0, since) }
-      audit.events.removeAll()
-    }
-    if !waiting.isEmpty { unsafe gather(audit: waiting.span.bytes) }
-    // What their records tell was taken in when they came.
-    audit.standing.changes.removeAll()
+    guard let found else { return nil }
+    self = found
   }
 }

@@ -35,11 +35,12 @@ extension Engine {
       audit.standing.changes.append((stamp.milliseconds, words + user, isFault))
     }
     if let setting = change.setting {
-      guard change.value != change.old else { return }
       let name = String(decoding: bytes.copy(setting), as: UTF8.self)
+      // Who is audit's daemon is looked at: another may come and be made room for.
+      guard change.value != change.old, name != "audit_pid" else { return }
       note(
         "\(name) was set from \(change.old.map(String.init) ?? "?") to \(change.value.map(String.init) ?? "?")",
-        isFault: ["audit_enabled", "audit_pid", "lost"].contains(name))
+        isFault: ["audit_enabled", "lost"].contains(name))
     } else if change.list != nil,
       let operation = change.operation.map({ String(decoding: $0.bytes(in: bytes), as: UTF8.self) })
     {

@@ -4,16 +4,38 @@ internal import Records
 
 // Whom a session asked to do something (`DESIGN.md` §4; HAZARDS B9, B9b): what they do from then on, and did since.
 extension Engine {
-  /// Before accesses: what bystanders do from now on is kept for a while, as long as there are sessions.
+  /// Before accesses: what bystanders do is kept for a while. A session may have begun in the batch before.
   mutating func keepRecent() {
-    if sessions.isEmpty || !audit.isHeard { recent.clear() } else { recent.begin(batch) }
+    if audit.isHeard { recent.begin(batch) }
   }
 
-  /// A session asked processes outside to do something; nobody was found where they are gone already.
+  /// Who asks somebody to do something: a session's process, or one that works for a session and hands on what it was
+  /// asked; nil for anybody else.
+  func asker(_ pid: Int32) -> Deputy? {
+    if let session = session(of: pid) { return Deputy(session: session, channels: .contacted) }
+    var deputy: Deputy?
+    for life in processes.lives(pid) { deputy = deputy.joined(with: life.deputy) }
+    deputy?.channels.insert(.contacted)
+    return deputy
+  }
+
+  /// Whether somebody asks for what is to be adopted, or hands such a request on.
+  func isLauncher(_ pid: Int32) -> Bool {
+    audit.launchers[pid] != nil || audit.requests.contains { $0.servers.contains(pid) }
+  }
+
+  /// Processes outside were asked to do something; nobody was found where they are gone already.
+  ///
+  /// - Parameter isThorough: to look for whom they may ask also where they are known to work for the session.
+  /// - Returns: everybody who may have been asked, but for those who were born since.
+  @discardableResult
   mutating func contact(
-    _ pids: [Int32], by session: Int64, since time: UInt64, _ source: some BatchSource, _ oracle: inout some Oracle
-  ) {
-    let deputy = Deputy(session: session, channels: .contacted)
+    _ pids: [Int32], for deputy: Deputy, since time: UInt64, isThorough: Bool = false, _ source: some BatchSource,
+    _ oracle: inout some Oracle
+  ) -> Set<Int32> {
+    // A stamp is of the kernel's last tick, when the session may not have begun.
+    let began = deputy.session.flatMap { sessions[$0] }.map { monotonic($0.session.started) } ?? 0
+    let time = max(time, began)
     let oldest = recent.oldest ?? batch.upper
     if oldest > time {
       findings.append(
@@ -23,15 +45,110 @@ extension Engine {
             reason: "what a process had done that a session asked for something was not kept so long", fileSystem: nil))
       )
     }
-    // Of whom nothing is known, a thread's number among them, may be any.
-    guard !pids.isEmpty, pids.allSatisfy({ processes[$0] != nil }) else {
-      incident("contact-gone", "a session asked a process for something that was gone before it was looked for")
-      // What they do in this batch has not been looked at yet.
-      return audit.gone.append((deputy, time))
+    if pids.isEmpty {
+      audit.unanswered.append(AuditTrail.Unanswered(deputy: deputy, since: time, seen: batch.upper, isAnswered: false))
     }
-    var asked = Set(pids).filter { processes[$0]?.session == nil }
-    // Who was born of them since may have been born for that.
-    var isNew = true
+    // The look is of now, and lineage tells a batch later of who was born meanwhile.
+    for pid in pids where processes[pid] == nil {
+      audit.strangers.append(AuditTrail.Stranger(pid: pid, deputy: deputy, since: time, seen: batch.upper))
+    }
+    let pids = pids.filter { processes[$0] != nil }
+    guard !pids.isEmpty else { return [] }
+    // Who holds a socket for others to start them has nothing to do with it where another holds it, too.
+    let servers = pids.filter { !rules.isManager(processes[$0]?.executable ?? RawPath([])) }
+    let asked = Set(servers.isEmpty ? pids : servers)
+    let isNew = recruit(asked, deputy, since: time, &oracle)
+    // Whom they had been connected with before; to whom they connect later, audit tells.
+    guard isNew || isThorough,
+      case .connected(let looked, let others) = oracle.answer(.connected(from: asked.sorted(), except: leaves))
+    else { return asked }
+    audit.departures.append(AuditTrail.Departure(deputy: deputy, since: time, looked: looked))
+    _ = recruit(Set(others), deputy, since: time, &oracle)
+    return asked.union(others.filter { processes[$0]?.session == nil })
+  }
+
+  /// Who was asked cannot be told: it may have been any, and have had anybody do it who was born since.
+  private mutating func suspectAll(_ deputy: Deputy, since time: UInt64, _ oracle: inout some Oracle) {
+    incident("contact-gone", "a session asked a process for something that was gone before it was looked for")
+    // What they do in this batch has not been looked at yet.
+    audit.gone.append((deputy, time))
+    let born = processes.current.values.filter { $0.key.startedAt.later(by: Self.tick) >= time }
+    _ = recruit(Set(born.map(\.key.pid)), deputy, since: time, &oracle)
+  }
+
+  /// Nobody was found where a session connected to: whoever accepted a connection since then was asked. The server may
+  /// have been the session's own.
+  mutating func settleUnanswered(_ source: some BatchSource, _ oracle: inout some Oracle) {
+    let waiting = audit.unanswered
+    audit.unanswered.removeAll(keepingCapacity: true)
+    for var request in waiting {
+      let acceptors = Set(audit.accepts.filter { $0.told >= request.since }.map(\.pid))
+      if !acceptors.isEmpty { request.isAnswered = true }
+      for pid in acceptors.sorted() where session(of: pid) == nil && !isDeputy(pid, of: request.deputy) {
+        incident("contact-gone", "process \(pid) answered a session, and was gone before it was looked for")
+        contact([pid], for: request.deputy, since: request.since, source, &oracle)
+      }
+      if request.seen.later(by: Self.patience) > batch.upper {
+        audit.unanswered.append(request)
+      } else if !request.isAnswered {
+        suspectAll(request.deputy, since: request.since, &oracle)
+      }
+    }
+    audit.accepts.removeAll { $0.told.later(by: 4 * Self.patience) < batch.upper }
+    audit.others.removeAll { $0.told.later(by: 4 * Self.patience) < batch.upper }
+  }
+
+  private func isDeputy(_ pid: Int32, of deputy: Deputy) -> Bool {
+    processes[pid].map { $0.deputy.joined(with: deputy) == $0.deputy } ?? false
+  }
+
+  /// Who ended before anybody looked with whom a server was connected may have been that.
+  mutating func settleDepartures(_ oracle: inout some Oracle) {
+    // Lineage has told of every end until then.
+    for look in audit.departures where look.looked <= batch.upper {
+      let gone = processes.current.values.filter { life in
+        life.session == nil && life.died.map { $0.later(by: Self.tick) >= look.since && $0 <= look.looked } ?? false
+      }
+      _ = recruit(Set(gone.map(\.key.pid)), look.deputy, since: look.since, &oracle)
+    }
+    audit.departures.removeAll { $0.looked <= batch.upper }
+  }
+
+  /// Those who were asked and of whom nothing was known then.
+  mutating func settleStrangers(_ source: some BatchSource, _ oracle: inout some Oracle) {
+    let strangers = audit.strangers
+    audit.strangers.removeAll(keepingCapacity: true)
+    for stranger in strangers {
+      if processes[stranger.pid] != nil {
+        contact([stranger.pid], for: stranger.deputy, since: stranger.since, source, &oracle)
+      } else if stranger.seen.later(by: Self.patience) > batch.upper {
+        audit.strangers.append(stranger)
+      } else {
+        // A thread's number, or a birth that nobody told.
+        suspectAll(stranger.deputy, since: stranger.since, &oracle)
+      }
+    }
+  }
+
+  /// How much later lineage may tell of a birth than /proc shows it, in nanoseconds.
+  private static let patience: UInt64 = 500_000_000
+
+  /// Those through whom nothing is handed on.
+  private var leaves: [Int32] {
+    processes.current.values.filter {
+      $0.session != nil || $0.key.pid == run?.ownPid || rules.isLeafServer($0.executable)
+        || rules.isManager($0.executable)
+    }.map(\.key.pid).sorted()
+  }
+
+  /// Makes deputies of processes outside, and of those who were born of them since: they may have been born for that.
+  ///
+  /// - Returns: whether any of them was none before.
+  private mutating func recruit(
+    _ pids: Set<Int32>, _ deputy: Deputy, since time: UInt64, _ oracle: inout some Oracle
+  ) -> Bool {
+    var asked = pids.filter { processes[$0]?.session == nil }
+    var isNew = !asked.isEmpty
     while isNew {
       isNew = false
       for life in processes.current.values
@@ -39,10 +156,14 @@ extension Engine {
         if asked.insert(life.key.pid).inserted { isNew = true }
       }
     }
-    for pid in asked.sorted() where processes.makeDeputy(pid, deputy) {
+    asked = asked.filter { processes.makeDeputy($0, deputy) }
+    for pid in asked.sorted() {
       unrecordedDeputies[pid] = batch.upper
       recall(pid, deputy, since: time, &oracle)
     }
+    // Whom those asked when they were nobody's.
+    audit.requeued += audit.others.filter { asked.contains($0.pid) && monotonic($0.event) >= time }.map(\.event)
+    return !asked.isEmpty
   }
 
   /// After accesses: what any of those may have done who were gone before they were looked for.
@@ -58,14 +179,17 @@ extension Engine {
     defer { batch = now }
     for (end, bytes) in recent.events(since: time) {
       batch = end
-      unsafe recall(pid, deputy, bytes.span.bytes, &oracle)
+      unsafe recall(pid.map { [$0] }, for: deputy, bytes.span.bytes, &oracle)
     }
   }
 
-  private mutating func recall(_ pid: Int32?, _ deputy: Deputy, _ bytes: RawSpan, _ oracle: inout some Oracle) {
+  /// - Parameters:
+  ///   - pids: whose; nil for everybody's.
+  ///   - deputy: as what they did it; nil for what they are now.
+  mutating func recall(_ pids: Set<Int32>?, for deputy: Deputy?, _ bytes: RawSpan, _ oracle: inout some Oracle) {
     var offset = 0
     while let record = try? FanotifyRecord.next(in: bytes, at: &offset) {
-      guard pid == nil || record.pid == pid, let file = record.target.flatMap({ identity($0, in: bytes) }) else {
+      guard pids?.contains(record.pid) ?? true, let file = record.target.flatMap({ identity($0, in: bytes) }) else {
         continue
       }
       let name = bytes.copy(record.name)

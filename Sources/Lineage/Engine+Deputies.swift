@@ -94,6 +94,7 @@ extension Engine {
         }
         continue
       }
+      if !jobs.isEmpty, followJob(record, bytes, &oracle) { isNew = true }
       guard matters(record.mask, by: record.pid), let file = record.target.flatMap({ identity($0, in: bytes) }) else {
         continue
       }
@@ -158,7 +159,7 @@ extension Engine {
     for life in lives where life.session != Self.canarySession {
       if let session = life.session {
         author = author.joined(with: Deputy(session: session, channels: []))
-      } else if life.isUnknown || life.undecidedSince != nil {
+      } else if life.mayBeAnybodys {
         author = author.joined(with: Deputy(session: nil, channels: []))
       }
       author = author.joined(with: life.deputy).joined(with: life.carried)

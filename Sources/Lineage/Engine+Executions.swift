@@ -118,7 +118,7 @@ extension Engine {
   /// - Returns: whether it was told by the others, and is known to be somebody's.
   mutating func noteExecution(_ event: AuditEvent, _ told: AuditTold, at stamp: UInt64) -> Bool {
     guard var waiting = reconciliation.sightings[told.pid],
-      !processes.lives(told.pid).contains(where: { $0.undecidedSince != nil }),
+      !isUndecided(told.pid),
       let index = waiting.firstIndex(where: {
         $0.told == nil && $0.time.later(by: Self.slack) >= stamp && stamp.later(by: Self.longestExecution) >= $0.time
       })
@@ -127,6 +127,7 @@ extension Engine {
       stamp: stamp, path: told.path, name: told.name, file: file(of: told, at: waiting[index].time))
     reconciliation.sightings[told.pid] = waiting
     guard let record = waiting[index].record, let arguments = event.arguments() else { return true }
+    if let life = processes[told.pid], rules.launcher(life.executable) != nil { audit.launchers[told.pid] = arguments }
     let masked = rules.masked(arguments)
     findings.append(
       .command(
@@ -163,14 +164,6 @@ extension Engine {
       by: told.pid, to: stamp, device: told.device, inode: told.inode)
   }
 
-  /// CLOCK_MONOTONIC of the oldest execution that only audit has told of so far: no coverage beyond.
-  var unsettledSince: UInt64? {
-    audit.retries.compactMap { event, _ -> UInt64? in
-      guard let told = AuditTold(event), told.key == .exec, session(of: told.pid) != nil else { return nil }
-      return monotonic(milliseconds: event.stamp.milliseconds)
-    }.min()
-  }
-
   // MARK: - Settling
 
   /// At the end of a batch: what both have had their say about.
@@ -203,7 +196,7 @@ extension Engine {
   /// Whether there is nothing more to be said of it.
   private mutating func settle(_ sighting: Reconciliation.Sighting, of pid: Int32) -> Bool {
     if let told = sighting.told {
-      if processes.lives(pid).contains(where: { $0.undecidedSince != nil }) { return false }
+      if isUndecided(pid) { return false }
       guard sighting.record != nil else { return true }
       // Its opening came before it.
       guard sighting.time <= batch.emptied, overflowSince == nil else { return false }

@@ -73,6 +73,7 @@ extension Engine {
       return
     }
     life.isUnknown = origin.isUnknown
+    life.undecidedAncestor = origin.undecidedSince == nil ? origin.undecidedAncestor : parent
     life.session = pulse.nurseries.contains(parent) ? Self.canarySession : origin.session
     life.certainty = origin.certainty
     life.privilege = origin.privilege
@@ -106,6 +107,7 @@ extension Engine {
         return
       }
       if life.isUnknown, !other.isUnknown { life.isUnknown = false }
+      if other.undecidedSince != nil { life.undecidedAncestor = parent }
       guard let session = other.session, life.session != session else { return }
       if life.session == nil || witness == .perf {
         if let mine = life.session {
@@ -209,6 +211,7 @@ extension Engine {
       execs[pid]?[index].usedIn = batchNumber
     }
     let before = processes[pid]
+    if before?.undecidedSince != nil { settleBorn(of: pid, isDecided: false) }
     if let record = before?.record { findings.append(.processEnded(record, wall(time))) }
     leaveSpace(pid, at: time)
     _ = processes.update(pid) { life in
@@ -237,29 +240,10 @@ extension Engine {
   }
 
   /// Whether every opening before `time` has been read.
-  private func isConclusive(_ time: UInt64) -> Bool { time <= batch.emptied && overflowSince == nil }
-
-  /// Execs whose opening had not been read when they committed.
-  private mutating func decideWaiting(_ source: some BatchSource, _ oracle: inout some Oracle) {
-    for pid in undecided.keys.sorted() {
-      let main = undecided[pid] ?? nil
-      guard let life = processes[pid], let since = life.undecidedSince else {
-        undecided[pid] = nil
-        continue
-      }
-      let choice = explanation(of: pid, main, at: since)
-      guard choice.executable != nil || isConclusive(since) else { continue }
-      undecided[pid] = nil
-      for index in (execs[pid] ?? []).indices where execs[pid]?[index].usedIn == nil {
-        execs[pid]?[index].usedIn = batchNumber
-      }
-      _ = processes.update(pid) { $0.undecidedSince = nil }
-      decide(pid, choice, main, at: since, &oracle)
-    }
-  }
+  func isConclusive(_ time: UInt64) -> Bool { time <= batch.emptied && overflowSince == nil }
 
   /// What became of a process by an exec.
-  private mutating func decide(
+  mutating func decide(
     _ pid: Int32, _ choice: (executable: ExecCandidate?, agent: AgentMatch?), _ main: FileMapping?, at time: UInt64,
     _ oracle: inout some Oracle
   ) {
@@ -277,6 +261,7 @@ extension Engine {
       executed.append(pid)
       classify(pid, &oracle)
       if let record = openRecord(pid) { expectCommand(pid, record, at: time) }
+      if let program = processes[pid]?.executable { checkProgram(pid, program, at: time, &oracle) }
     } else if let match {
       beginSession(
         pid, agent: match.agent, version: match.version, executable: executable, at: time, joinedLate: false,
@@ -309,7 +294,7 @@ extension Engine {
   /// What a committed exec executed. Openings for execution are program, script and loader, and those of other
   /// execs of the pid, also of failed ones; the first mapping tells them apart. A script is told later, by the
   /// interpreter that opens it.
-  private mutating func explanation(
+  mutating func explanation(
     of pid: Int32, _ main: FileMapping?, at time: UInt64
   ) -> (executable: ExecCandidate?, agent: AgentMatch?) {
     let candidates = execs[pid] ?? []

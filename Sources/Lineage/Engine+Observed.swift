@@ -116,10 +116,11 @@ private struct NoOracle: Oracle {
     case .directory: .directory(nil)
     case .facts: .facts(nil)
     case .environment: .environment([])
-    case .privilege: .privilege(.untold)
+    case .privilege, .gain: .privilege(.untold)
     case .node: .node(nil)
     case .descriptors: .descriptors(0, [])
     case .listeners: .listeners(nil)
+    case .connected: .connected(0, [])
     }
   }
 }

@@ -8,6 +8,10 @@ internal import Records
 // their own is not root here. Everybody's are followed, because a session's process begins as somebody else's. For who
 // was there before, and where the connector lost something, /proc is looked at.
 //
+// Capabilities that are as good change no user id. A process gets them from its program's file, which is looked at after
+// each exec in a session; audit, where it is asked, tells what the process really got. capset(2) gives nothing that the
+// process could not have taken before: what it tells counts where a look at /proc confirms it.
+//
 // Any user can switch the connector off for a while (`DESIGN.md` §2). But rights are gained by executing something, and
 // perf tells that too: an exec of which the connector did not tell is one whose rights are not known.
 extension Engine {
@@ -37,6 +41,31 @@ extension Engine {
     case .root: gain(session, at: time, "process \(pid) has root's rights")
     case .untold: gain(session, at: time, "the rights of process \(pid) are not known")
     }
+  }
+
+  /// A process of a session has executed a program: its file may give what counts as root's rights.
+  mutating func checkProgram(_ pid: Int32, _ program: RawPath, at time: UInt64, _ oracle: inout some Oracle) {
+    guard let session = processes[pid]?.session, session != Self.canarySession, sessions[session]?.privilege == nil,
+      case .privilege(let found) = oracle.answer(.gain(pid: pid, program: program.bytes)), found != .none
+    else { return }
+    gain(session, at: time, "process \(pid) was given capabilities by the file of its program\(Self.doubt(found))")
+  }
+
+  /// Audit tells of capabilities of a process of a session.
+  mutating func noteCapabilities(_ told: AuditTold, of session: Int64, at time: UInt64, _ oracle: inout some Oracle) {
+    guard sessions[session]?.privilege == nil else { return }
+    if told.gained.countAsRoot {
+      guard case .privilege(let found) = oracle.answer(.gain(pid: told.pid, program: nil)), found != .none else {
+        return
+      }
+      gain(session, at: time, "audit: process \(told.pid) was given capabilities by an execution\(Self.doubt(found))")
+    } else if told.capabilities.countAsRoot, oracle.answer(.privilege(pid: told.pid)) == .privilege(.root) {
+      gain(session, at: time, "audit: process \(told.pid) has capabilities")
+    }
+  }
+
+  private static func doubt(_ found: Privilege) -> String {
+    found == .untold ? ", of the host or of a namespace that nobody could look at any more" : ""
   }
 
   /// The session, and those around it, count as root's from now on.

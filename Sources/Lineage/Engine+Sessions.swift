@@ -26,11 +26,12 @@ extension Engine {
   /// Begins a session with `pid` as its root. `agent` is nil for an executable nobody could explain.
   mutating func beginSession(
     _ pid: Int32, agent: Int?, version: String?, executable: ExecCandidate?, at time: UInt64, joinedLate: Bool,
-    within parent: Int64? = nil, as relation: Session.Relation? = nil, _ oracle: inout some Oracle
+    within parent: Int64? = nil, as relation: Session.Relation? = nil, facts known: SessionFacts? = nil,
+    _ oracle: inout some Oracle
   ) {
     guard let life = processes[pid], let run else { return }
-    var facts: SessionFacts?
-    if case .facts(let found) = oracle.answer(.facts(pid: pid)) { facts = found }
+    var facts = known
+    if facts == nil, case .facts(let found) = oracle.answer(.facts(pid: pid)) { facts = found }
     let started = joinedLate ? wall(max(life.key.startedAt, 1)) : wall(time)
     let session = Session(
       id: nextSession, key: Session.key(started: started, pid: pid),
@@ -53,18 +54,23 @@ extension Engine {
             reason: "session \(session.key) joined late", fileSystem: nil)))
     }
     _ = processes.update(pid) { life in
-      if life.session != nil || !joinedLate { life.join(session.id, at: time) } else { life.session = session.id }
+      // Of one that is adopted it is known that it did nothing else before.
+      let isDirect = life.session == nil && (joinedLate || relation == .adopted)
+      if isDirect { life.session = session.id } else { life.join(session.id, at: time) }
       // How its ancestors outside became known does not matter.
       life.certainty = life.key.provenance == .witnessed ? .witnessed : .observed
-      life.isRoot = true
-      life.isAgentOnly = true
+      life.isRoot = relation != .adopted
+      life.isAgentOnly = life.isRoot
       life.isChildOfRoot = false
-      life.processClass = .inProcess
+      life.processClass = life.isRoot ? .inProcess : .unknown
       life.record = nil
     }
     if let former = life.session, life.died == nil { leave(former, at: time) }
-    if let record = openRecord(pid), !joinedLate { expectCommand(pid, record, at: time) }
+    let record = openRecord(pid)
+    if let record, !joinedLate { expectCommand(pid, record, at: time) }
+    noteLogin(session, record)
     askPrivilege(pid, at: joinedLate ? monotonic(started) : time, &oracle)
+    if !joinedLate { checkProgram(pid, life.executable, at: time, &oracle) }
     look(at: pid, in: session.id, since: time, &oracle)
   }
 
@@ -79,7 +85,7 @@ extension Engine {
     life.session = id
     life.record = survivor.record
     enterSpace(&life, of: survivor.space)
-    life.isRoot = survivor.session.root.pid == life.key.pid
+    life.isRoot = survivor.session.root.pid == life.key.pid && survivor.session.relation != .adopted
     life.isAgentOnly = life.isRoot
     if life.isRoot { life.processClass = .inProcess }
   }

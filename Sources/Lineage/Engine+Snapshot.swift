@@ -5,7 +5,7 @@ public import Rules
 // What the attribution knows between two batches, for the recorder that continues after this one has died.
 extension Engine {
   /// Bumped with every change of what is written: another version's snapshot is not read.
-  private static let snapshotVersion: UInt32 = 4
+  private static let snapshotVersion: UInt32 = 5
 
   /// The state between two batches, as bytes.
   public func snapshot() -> [UInt8] {
@@ -151,20 +151,6 @@ extension Engine {
     try archive.set(&recordedDeputies, 0) { (archive, pid) throws(JournalError) in try archive(&pid) }
   }
 
-  private mutating func exchangeAudit(_ archive: inout Archive) throws(JournalError) {
-    try archive(&audit.isHeard)
-    try archive.list(&audit.marks, AuditTrail.Mark(number: 0, time: 0)) { (archive, mark) throws(JournalError) in
-      try archive(&mark.number)
-      try archive(&mark.time)
-    }
-    try archive.optional(&audit.toldTo)
-    try archive(&audit.standing)
-    try archive(&reconciliation)
-    try archive(&placeWatch)
-    try archive(&recent)
-    try exchangeEvents(&archive)
-  }
-
   private mutating func exchangeNames(_ archive: inout Archive) throws(JournalError) {
     try archive(&nameEvents)
     try archive(&newborns)
@@ -226,6 +212,7 @@ extension Life: Archived {
     try archive.optional(&agent)
     try archive(&isRoot)
     try archive.optional(&undecidedSince)
+    try archive.optional(&undecidedAncestor)
     try archive(&isChildOfRoot)
     try archive(&isAgentOnly)
     try archive(&processClass)

@@ -77,6 +77,8 @@ public struct Engine {
   /// What audit and the others both tell of.
   var reconciliation = Reconciliation()
   var placeWatch = PlaceWatch()
+  /// Jobs that sessions have left to be started by others.
+  var jobs: [FileIdentity: LaunchRequest.Origin] = [:]
   /// What bystanders did lately.
   var recent = RecentEvents()
   /// Deputies that have not lived long enough to be worth a record, with the time at which they became such.
@@ -322,6 +324,7 @@ public struct Engine {
       pulse.pids = pulse.pids.filter { processes[$0]?.session == Self.canarySession }
       execs = execs.filter { pid, _ in processes[pid].map { $0.died == nil } ?? false }
       sweepReconciliation()
+      sweepRequests()
       lastSweep = batch.upper
     }
     timeline.removeAll(keepingCapacity: true)

@@ -54,6 +54,8 @@ struct Life {
   /// CLOCK_MONOTONIC of an exec whose opening may still wait in the kernel's queue: until it is read, the process
   /// may be anybody's.
   var undecidedSince: UInt64?
+  /// The process of which it was born, by way of others or not, while that was so.
+  var undecidedAncestor: Int32?
   /// Whether its parent was the root process of the session it was born into.
   var isChildOfRoot = false
   /// Whether every process from the session's root down to it runs the agent's own program.
@@ -66,6 +68,9 @@ struct Life {
   /// The record of the parent's program when it was born.
   var parentRecord: Int64?
   var epochStarted: UInt64 = 0
+
+  /// Whether it may turn out to be of any session.
+  var mayBeAnybodys: Bool { isUnknown || undecidedSince != nil || undecidedAncestor != nil }
 
   func was(seenBy witness: Witness) -> Bool { witness == .perf ? seenByPerf : seenByConnector }
 

@@ -111,8 +111,8 @@ struct ProcessTable {
 
   private func verdict(_ pid: Int32) -> Standing {
     func plain(_ life: Life) -> Bool {
-      life.session == nil && life.formerSessions.isEmpty && !life.isUnknown && life.agent == nil
-        && !life.isInterpreter && life.undecidedSince == nil && life.deputy == nil && life.carried == nil
+      life.session == nil && life.formerSessions.isEmpty && !life.mayBeAnybodys && life.agent == nil
+        && !life.isInterpreter && life.deputy == nil && life.carried == nil
         && !life.isKernel
     }
     if let life = current[pid], !plain(life) { return .special }

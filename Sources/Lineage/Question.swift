@@ -11,12 +11,17 @@ public enum Question: Hashable, Sendable {
   case environment(pid: Int32)
   /// Whether a process has root's rights now.
   case privilege(pid: Int32)
+  /// Whether the file of a program gives capabilities that are as good as root's to the process that has executed it.
+  /// Without a file: whether such capabilities, which it was told to have, are the host's own.
+  case gain(pid: Int32, program: [UInt8]?)
   /// What a device node is.
   case node(path: [UInt8])
   /// Which files a process holds open, by descriptors that it may have from elsewhere.
   case descriptors(pid: Int32)
   /// Who answers at an address, as a process sees it.
   case listeners(pid: Int32, Peer)
+  /// Whom processes can tell something over sockets, pipes and terminals that are open, though not through some others.
+  case connected(from: [Int32], except: [Int32])
 }
 
 /// Where a process connects to.
@@ -70,6 +75,8 @@ public enum Answer: Hashable, Sendable {
   case descriptors(UInt64, [HeldFile])
   /// The processes; nil where the address is another host's.
   case listeners([Int32]?)
+  /// CLOCK_MONOTONIC after the look, and the processes, those that were asked about left out.
+  case connected(UInt64, [Int32])
 }
 
 /// Answers questions: the running system, or the answers that were recorded with a journal.
@@ -122,6 +129,14 @@ public struct Exchange: JournalValue, Hashable, Sendable {
       writer.write(UInt8(7))
       writer.write(pid)
       peer.write(to: &writer)
+    case .connected(let pids, let others):
+      writer.write(UInt8(8))
+      writer.write(pids)
+      writer.write(others)
+    case .gain(let pid, let program):
+      writer.write(UInt8(9))
+      writer.write(pid)
+      writer.write(program)
     }
     answer.write(to: &writer)
   }
@@ -139,6 +154,8 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case 5: question = .node(path: try reader.byteString())
     case 6: question = .descriptors(pid: try reader.integer())
     case 7: question = .listeners(pid: try reader.integer(), try Peer(from: &reader))
+    case 8: question = .connected(from: try reader.numbers(), except: try reader.numbers())
+    case 9: question = .gain(pid: try reader.integer(), program: try reader.optionalByteString())
     default: throw .truncated(offset: at)
     }
     answer = try Answer(from: &reader)
@@ -152,7 +169,8 @@ extension Answer {
       writer.write(UInt8(1))
       writer.write(path)
     case .facts(let facts):
-      writer.write(UInt8(2))
+      writer.write(UInt8(facts?.auditSession == nil ? 2 : 8))
+      if let session = facts?.auditSession { writer.write(session) }
       writer.write(UInt8(facts == nil ? 0 : 1))
       guard let facts else { return }
       writer.write(facts.uid)
@@ -180,8 +198,11 @@ extension Answer {
     case .listeners(let pids):
       writer.write(UInt8(7))
       writer.write(UInt8(pids == nil ? 0 : 1))
-      writer.write(UInt32(pids?.count ?? 0))
-      for pid in pids ?? [] { writer.write(pid) }
+      writer.write(pids ?? [])
+    case .connected(let time, let pids):
+      writer.write(UInt8(9))
+      writer.write(time)
+      writer.write(pids)
     }
   }
 
@@ -189,21 +210,12 @@ extension Answer {
     let at = reader.offset
     switch try reader.integer(UInt8.self) {
     case 1: self = .directory(try reader.optionalByteString())
-    case 2:
-      guard try reader.integer(UInt8.self) != 0 else {
-        self = .facts(nil)
-        return
-      }
-      let uid = try reader.integer(UInt32.self)
-      let hasLogin = try reader.integer(UInt8.self) != 0
-      let login = try reader.integer(UInt32.self)
-      self = .facts(
-        SessionFacts(
-          uid: uid, loginUid: hasLogin ? login : nil,
-          userName: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
-          terminal: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
-          workingDirectory: try reader.optionalByteString().map { RawPath($0) },
-          project: try reader.optionalByteString().map { RawPath($0) }))
+    case 2: self = .facts(try Self.facts(from: &reader))
+    case 8:
+      let session = try reader.integer(UInt32.self)
+      var facts = try Self.facts(from: &reader)
+      facts?.auditSession = session
+      self = .facts(facts)
     case 3:
       var variables: [[UInt8]] = []
       for _ in 0..<(try reader.integer(UInt32.self)) { variables.append(try reader.byteString()) }
@@ -222,11 +234,24 @@ extension Answer {
       self = .descriptors(time, files)
     case 7:
       let isHere = try reader.integer(UInt8.self) != 0
-      var pids: [Int32] = []
-      for _ in 0..<(try reader.integer(UInt32.self)) { pids.append(try reader.integer()) }
+      let pids = try reader.numbers()
       self = .listeners(isHere ? pids : nil)
+    case 9: self = .connected(try reader.integer(), try reader.numbers())
     default: throw .truncated(offset: at)
     }
+  }
+
+  private static func facts(from reader: inout ByteReader) throws(JournalError) -> SessionFacts? {
+    guard try reader.integer(UInt8.self) != 0 else { return nil }
+    let uid = try reader.integer(UInt32.self)
+    let hasLogin = try reader.integer(UInt8.self) != 0
+    let login = try reader.integer(UInt32.self)
+    return SessionFacts(
+      uid: uid, loginUid: hasLogin ? login : nil,
+      userName: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
+      terminal: try reader.optionalByteString().map { String(decoding: $0, as: UTF8.self) },
+      workingDirectory: try reader.optionalByteString().map { RawPath($0) },
+      project: try reader.optionalByteString().map { RawPath($0) })
   }
 }
 
@@ -250,6 +275,21 @@ extension Peer {
     case 2: self = .network(try reader.byteString(), port: try reader.integer())
     default: throw .truncated(offset: at)
     }
+  }
+}
+
+extension ByteWriter {
+  fileprivate mutating func write(_ pids: [Int32]) {
+    write(UInt32(pids.count))
+    for pid in pids { write(pid) }
+  }
+}
+
+extension ByteReader {
+  fileprivate mutating func numbers() throws(JournalError) -> [Int32] {
+    var pids: [Int32] = []
+    for _ in 0..<(try integer(UInt32.self)) { pids.append(try integer()) }
+    return pids
   }
 }
 

@@ -1,7 +1,7 @@
 internal import Journal
 
 /// What bystanders did in the last moments, as the kernel told it: audit tells later than fanotify whom a session asked
-/// to act for it. In memory alone, and only while there are sessions.
+/// to act for it. In memory alone, and only where audit tells.
 struct RecentEvents {
   /// Some twenty thousand events.
   static let room = 2 << 20
@@ -52,13 +52,6 @@ struct RecentEvents {
       let to = index + 1 < batches.count ? batches[index + 1].from : bytes.count
       return (batches[index].end, Array(bytes[batches[index].from..<to]))
     }
-  }
-
-  /// Nobody is of a session any more.
-  mutating func clear() {
-    guard !batches.isEmpty else { return }
-    batches.removeAll(keepingCapacity: true)
-    bytes.removeAll(keepingCapacity: true)
   }
 }
 

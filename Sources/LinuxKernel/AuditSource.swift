@@ -43,6 +43,14 @@ public final class AuditSource: Sendable {
     _ = try socket.converse(UInt16(AUDIT_SET), 1, AuditStatus.request(AUDIT_STATUS_PID, at: 12, 0))
   }
 
+  /// Listens from now on, and gives up the place of audit daemon for who has asked for it. In between a record may come
+  /// twice.
+  public func yield() throws(Errno) {
+    let raw = descriptor.raw
+    _ = try call { cl_audit_listen(raw) }
+    try resign()
+  }
+
   private func register() throws(Errno) {
     let request = AuditStatus.request(AUDIT_STATUS_PID, at: 12, UInt32(bitPattern: getpid()))
     let raw = descriptor.raw
@@ -104,6 +112,7 @@ public final class AuditSource: Sendable {
         // `nlmsghdr.nlmsg_type`
         let type = unsafe rest.loadUnaligned(fromByteOffset: 4, as: UInt16.self)
         if Int32(type) == AUDIT_CONFIG_CHANGE { drained.isAltered = true }
+        if type == Self.replace { drained.isChallenged = true }
         drained.count += count
       case .foreign: continue
       case .lost: drained.isLossy = true
@@ -125,8 +134,19 @@ public final class AuditSource: Sendable {
     public var isEmpty = false
     /// Whether a record tells that rules or settings were altered.
     public var isAltered = false
+    /// Whether somebody has asked for the audit daemon's place, which the kernel refused.
+    public var isChallenged = false
 
     /// Nothing yet.
     public init() {}
   }
+
+  /// Whether records come whoever is the audit daemon.
+  public var isListening: Bool {
+    let raw = descriptor.raw
+    return cl_audit_is_listening(raw) == 1
+  }
+
+  /// AUDIT_REPLACE
+  private static let replace: UInt16 = 1329
 }

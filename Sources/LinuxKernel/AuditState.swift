@@ -57,6 +57,9 @@ public struct AuditState: Hashable, Sendable, LosslessStringConvertible {
     return AuditState(found: found, made: made)
   }
 
+  /// The same without the settings, which are somebody else's from now on: only rules are left to take away.
+  public var leavingSettings: AuditState { AuditState(found: made, made: made) }
+
   /// Makes the settings what they shall be. Locked ones stay as they are.
   public func apply(_ control: AuditControl) throws(Errno) {
     try Self.change(control, to: made) { _, _ in true }

@@ -92,6 +92,14 @@ public enum AuditHindrance: Hashable, Sendable, CustomStringConvertible {
     return found + rules.filter(\.isSilencing).map { .silenced(by: $0) }
   }
 
+  /// Whether audit tells nothing at all because of it.
+  public var isTotal: Bool {
+    switch self {
+    case .unsupported, .notPermitted, .namespaced, .failed, .locked(isEnabled: false): true
+    case .occupied, .locked(isEnabled: true), .limited, .silenced: false
+    }
+  }
+
   /// The feature of the kernel's that it is about.
   public var feature: String {
     switch self {

@@ -41,6 +41,17 @@ public enum Procfs {
     try OwnedDescriptor.open(path, .readOnly).readAll(limit: limit)
   }
 
+  /// An extended attribute of the file that a path leads to, at most 256 bytes (getxattr(2)).
+  ///
+  /// - Throws: ENODATA where it has none of that name, EOPNOTSUPP where its file system has none at all.
+  public static func attribute(_ name: String, of path: [UInt8]) throws(Errno) -> [UInt8] {
+    let terminated = (path + [0]).map { CChar(bitPattern: $0) }
+    var value = [UInt8](repeating: 0, count: 256)
+    let room = value.count
+    let count = try call { unsafe getxattr(terminated, name, &value, room) }
+    return Array(value.prefix(count))
+  }
+
   /// Writes a setting, as under /proc/sys.
   public static func write(_ path: String, _ text: String) throws(Errno) {
     let file = try OwnedDescriptor.open(path, .writeOnly)
@@ -69,6 +80,11 @@ public enum Procfs {
 
   /// The id of the process that started this one.
   public static var parentPid: Int32 { getppid() }
+
+  /// Has the process that started this one look at something, SIGUSR1, if it is still that one.
+  public static func nudge(parent: Int32) {
+    if parent > 1, getppid() == parent { _ = kill(parent, SIGUSR1) }
+  }
 
   /// Asks this process to end in order.
   public static func endThisProcess() { _ = kill(getpid(), SIGTERM) }

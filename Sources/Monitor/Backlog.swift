@@ -61,6 +61,7 @@ struct Backlog {
       case .process(let process): !goneProcesses.contains(process.id) && !gone.contains(process.session)
       case .processEnded(let id, _): !goneProcesses.contains(id)
       case .command(let command): !goneProcesses.contains(command.process)
+      case .login(let login): !gone.contains(login.session)
       // The gap says as much.
       case .gap(let gap): gap.time.from < whole.from || gap.time.to > whole.to
       case .incident(let incident): incident.time < whole.from || incident.time > whole.to

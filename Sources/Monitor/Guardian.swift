@@ -86,7 +86,7 @@ public final class Guardian {
     try? Procfs.write("/proc/self/oom_score_adj", "-1000")
     do throws(Errno) {
       program = String(decoding: try readLink("/proc/self/exe"), as: UTF8.self)
-      signals = try SignalWatch([SIGTERM, SIGINT, SIGHUP, SIGCHLD])
+      signals = try SignalWatch([SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1])
       poller = try Poller()
       try poller.add(signals.descriptor.raw, tag: Tag.signals)
     } catch {
@@ -178,6 +178,11 @@ public final class Guardian {
       isStopping = true
       child?.process.signal(SIGTERM)
     case SIGHUP: if !isStopping { upgrade() }
+    // The recorder was told that another audit daemon has been refused.
+    case SIGUSR1:
+      if holdings.sources.audit?.yield(settings.auditNote) == true {
+        logger.notice("another audit daemon may take its place; audit is listened to from now on")
+      }
     default: break
     }
   }

@@ -35,7 +35,7 @@ struct ServiceStatus {
       ("journal_used", "\(ring.head - ring.tail)"), ("journal_capacity", "\(ring.capacity)"),
       ("rules_problem", Self.quoted(rules.problem)), ("canary_problem", Self.quoted(heart.problem)),
       ("seal_problem", Self.quoted(seals.problem)), ("store_problem", Self.quoted(failure)),
-      ("lost_since", Self.number(lost?.nanoseconds)),
+      ("lost_since", Self.number(lost?.nanoseconds)), ("audit_owner", Self.number(Self.auditOwner)),
     ]
     if let outside {
       members.append(("sender_pid", Self.number(outside.sender)))
@@ -43,6 +43,12 @@ struct ServiceStatus {
       members.append(("anchors", "[" + outside.all.map(Self.text).joined(separator: ",") + "]"))
     }
     return Self.object(members)
+  }
+
+  /// Another process that audit's records go to; nil where there is none.
+  private static var auditOwner: Int32? {
+    guard let pid = try? AuditControl().status().pid, pid != 0, pid != Procfs.parentPid else { return nil }
+    return pid
   }
 
   private static func text(_ standing: AnchorRoom.Standing) -> String {

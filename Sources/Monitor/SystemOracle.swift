@@ -20,12 +20,20 @@ struct SystemOracle: Oracle {
       case .facts(let pid): .facts(facts(of: pid))
       case .environment(let pid): .environment(environment(of: pid))
       case .privilege(let pid): .privilege(ProcessRights.of(pid))
+      case .gain(let pid, let program): .privilege(ProcessRights.gained(pid, by: program))
       case .node(let path): .node((try? FileStatus(path: path)).map { HeldFiles.kind(of: $0, path) })
       case .descriptors(let pid): HeldFiles.answer(pid)
       case .listeners(let pid, let peer): .listeners(Listeners.at(peer, seenBy: pid))
+      case .connected(let pids, let others): Self.connected(from: pids, except: others)
       }
     keep?(Exchange(question: question, answer: answer))
     return answer
+  }
+
+  /// With the moment after the look: who ended before that may not have been found.
+  private static func connected(from pids: [Int32], except others: [Int32]) -> Answer {
+    let found = Connections.now().reach(from: pids, except: Set(others))
+    return .connected(Clock.monotonic.now, found)
   }
 
   private mutating func path(_ fileSystem: UInt64, _ type: Int32, _ handle: [UInt8]) -> [UInt8]? {
@@ -62,16 +70,23 @@ struct SystemOracle: Oracle {
       uid = line.split(separator: 0x09).dropFirst().first.flatMap { UInt32(String(decoding: $0, as: UTF8.self)) }
     }
     guard let uid else { return nil }
-    let login = (try? Procfs.file(pid, "loginuid")).flatMap {
-      UInt32(String(decoding: $0.prefix { $0 >= 48 && $0 <= 57 }, as: UTF8.self))
-    }
-    let loginUid = login == .max ? nil : login
+    let loginUid = Self.number(pid, "loginuid")
     let directory = (try? Procfs.link(pid, "cwd")).map { RawPath($0) }
     let terminal = (try? Procfs.file(pid, "stat")).flatMap { ProcessStat($0)?.terminal }
-    return SessionFacts(
+    var facts = SessionFacts(
       uid: uid, loginUid: loginUid, userName: users.name(of: loginUid ?? uid),
       terminal: terminal.flatMap(Self.terminalName), workingDirectory: directory,
       project: directory.map(project(around:)))
+    facts.auditSession = Self.number(pid, "sessionid")
+    return facts
+  }
+
+  /// A number of audit's; nil where it was never set.
+  private static func number(_ pid: Int32, _ name: String) -> UInt32? {
+    let number = (try? Procfs.file(pid, name)).flatMap {
+      UInt32(String(decoding: $0.prefix { $0 >= 48 && $0 <= 57 }, as: UTF8.self))
+    }
+    return number == .max ? nil : number
   }
 
   /// `tty_nr` of /proc/PID/stat: pseudo-terminals have the majors 136 to 143, consoles 4.

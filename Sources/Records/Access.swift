@@ -122,6 +122,8 @@ public enum Finding: Hashable, Sendable {
   case process(ProcessRecord)
   /// With which arguments a process of a session runs its program.
   case command(Command)
+  /// As whom somebody of a session acts.
+  case login(Login)
   /// A process of a session has exited, the record of its last exec.
   case processEnded(Int64, Timestamp)
   /// The last process that shared an address space has left it: nothing that was mapped in it is held any more.

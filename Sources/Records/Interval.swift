@@ -44,13 +44,29 @@ public struct IntervalSet: Hashable, Sendable {
     var open: [Interval] = []
     var reached = whole.from
     var touched = false
-    for part in intervals where part.overlaps(whole) {
+    for part in intervals[first(reaching: whole.from)...] {
+      guard part.from <= whole.to else { break }
       if part.from > reached { open.append(Interval(from: reached, to: part.from)) }
       reached = max(reached, part.to)
       touched = true
     }
     if reached < whole.to || !touched { open.append(Interval(from: reached, to: whole.to)) }
     return open
+  }
+
+  /// The place of the first interval that does not end before `moment`.
+  private func first(reaching moment: Timestamp) -> Int {
+    var (low, high) = (0, intervals.count)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if intervals[middle].to < moment { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The set without the inside of every one of `holes`.
+  public func subtracting(_ holes: IntervalSet) -> IntervalSet {
+    IntervalSet(intervals.flatMap(holes.missing(from:)))
   }
 
   /// The moments common to this set and `whole`.

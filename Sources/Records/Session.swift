@@ -6,6 +6,12 @@ public struct Session: Hashable, Sendable {
     case nested
     /// Hosted by the other's daemon and claimed later: on its own account, not the other's.
     case hosted
+    /// Started for the other by a process outside it, as a pane, a container, a unit, a login or a job: counts for the
+    /// other too.
+    case adopted
+
+    /// Whether what the one does counts for the other.
+    public var counts: Bool { self != .hosted }
   }
 
   /// Its number in the store, never reused.
@@ -79,6 +85,8 @@ public struct SessionFacts: Hashable, Sendable {
   public var uid: UInt32
   /// The login user id (`/proc/PID/loginuid`), which sudo and su leave alone; nil where never set.
   public var loginUid: UInt32?
+  /// The audit session (`/proc/PID/sessionid`), which begins with a login; nil where there was none.
+  public var auditSession: UInt32?
   /// The name of the login user, else of the user.
   public var userName: String?
   /// The controlling terminal, like `pts/3`.

@@ -13,16 +13,17 @@ public struct AgentRules: Sendable {
 
   /// The last components of all executables and scripts, each once.
   private let agentNames: [NamePattern]
-  /// Programs that pass on what they read and never act on it.
-  private let plainReaders: Set<RawPath>
+  /// Programs that are known for what they do with what they are given.
+  private let known: KnownPrograms
 
   /// What in arguments is not stored.
   let secrets: SecretMask
 
-  /// Compiles rule files, given in any order: those of agents, those that name plain readers, and those that say what in
-  /// arguments is a secret.
+  /// Compiles rule files, given in any order: those of agents, those that name plain readers and servers, those that name
+  /// launchers, and those that say what in arguments is a secret.
   public init(
-    documents: [RuleDocument], readers: [RuleDocument] = [], secrets: [RuleDocument] = []
+    documents: [RuleDocument], readers: [RuleDocument] = [], launchers: [RuleDocument] = [],
+    secrets: [RuleDocument] = []
   ) throws(RuleError) {
     let sorted = documents.sorted(by: RuleDocument.precedes)
     var agents: [AgentRule] = []
@@ -38,9 +39,14 @@ public struct AgentRules: Sendable {
     }
     agents.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     self.agents = agents
-    var plainReaders: Set<RawPath> = []
-    for document in readers { plainReaders.formUnion(try RuleReader(document).plainReaders()) }
-    self.plainReaders = plainReaders
+    var known = KnownPrograms()
+    for document in readers { known.add(try RuleReader(document).readers()) }
+    for document in launchers {
+      let part = try RuleReader(document).launchers()
+      for launcher in part.launchers { known.launchers[launcher.program] = launcher }
+      known.spools.formUnion(part.spools)
+    }
+    self.known = known
     var mask = SecretMask()
     for document in secrets {
       let part = try RuleReader(document).secrets()
@@ -49,7 +55,7 @@ public struct AgentRules: Sendable {
     }
     self.secrets = mask
     digest = RuleDocument.digest(
-      of: sorted + readers.sorted(by: RuleDocument.precedes) + secrets.sorted(by: RuleDocument.precedes))
+      of: sorted + [readers, launchers, secrets].flatMap { $0.sorted(by: RuleDocument.precedes) })
 
     var names: [NamePattern] = []
     for agent in agents {
@@ -124,7 +130,19 @@ public struct AgentRules: Sendable {
 
   /// Whether a program only passes on what it reads: outside every session, to read what one wrote does not make it
   /// work for that session.
-  public func isPlainReader(_ executable: RawPath) -> Bool { plainReaders.contains(executable) }
+  public func isPlainReader(_ executable: RawPath) -> Bool { known.plainReaders.contains(executable) }
+
+  /// Whether a server answers for itself, and hands nothing on of what it is asked.
+  public func isLeafServer(_ executable: RawPath) -> Bool { known.leafServers.contains(executable) }
+
+  /// A program that has others start a command.
+  public func launcher(_ executable: RawPath) -> Launcher? { known.launchers[executable] }
+
+  /// Whether a file of that path is a job of its own.
+  public func isJob(_ file: RawPath) -> Bool { file.parent.map { known.spools.contains($0) } ?? false }
+
+  /// Whether a program holds the sockets of others to start them when somebody connects.
+  public func isManager(_ executable: RawPath) -> Bool { known.managers.contains(executable) }
 
   // MARK: The agent's own files
 

@@ -3,12 +3,13 @@ import Glibc
 extension AgentRules {
   /// The directories that `load` reads, within that of the rules.
   public static func directories(of rules: String) -> [String] {
-    ["agents", "readers", "secrets"].map { rules + "/" + $0 }
+    ["agents", "readers", "launchers", "secrets"].map { rules + "/" + $0 }
   }
 
-  /// Reads every `*.yaml` in `agents`, `readers` and `secrets` of a directory of rules, hidden files left out. `agents`
-  /// without any is an error: a service with no rules would see no sessions and call that "not accessed". Without
-  /// `readers` whoever reads what a session wrote may act on it; without `secrets` arguments are stored as they are.
+  /// Reads every `*.yaml` in `agents`, `readers`, `launchers` and `secrets` of a directory of rules, hidden files left
+  /// out. `agents` without any is an error: a service with no rules would see no sessions and call that "not accessed".
+  /// Without `readers` whoever reads what a session wrote may act on it; without `launchers` nobody is adopted; without
+  /// `secrets` arguments are stored as they are.
   public static func load(rules: String) throws(RuleError) -> AgentRules {
     let places = directories(of: rules)
     let agents = try documents(in: places[0])
@@ -16,7 +17,8 @@ extension AgentRules {
       throw RuleError(file: places[0], line: nil, reason: "no *.yaml file in this directory")
     }
     return try AgentRules(
-      documents: agents, readers: try documents(inOptional: places[1]), secrets: try documents(inOptional: places[2]))
+      documents: agents, readers: try documents(inOptional: places[1]),
+      launchers: try documents(inOptional: places[2]), secrets: try documents(inOptional: places[3]))
   }
 
   private static func documents(inOptional directory: String) throws(RuleError) -> [RuleDocument] {

@@ -44,18 +44,50 @@ struct RuleReader {
     )
   }
 
-  /// The programs that a file of plain readers names: whole paths, without patterns.
-  func plainReaders() throws(RuleError) -> [RawPath] {
-    let top = try fields(try root(), known: ["plain-readers"])
-    var programs: [RawPath] = []
-    for node in try list(try top.required("plain-readers")) {
-      let path = try text(node)
-      guard path.hasPrefix("/"), path.utf8.allSatisfy({ $0 != UInt8(ascii: "*") && $0 != UInt8(ascii: "?") }) else {
-        throw error(node.mark?.line, "program \"\(path)\" must be an absolute path, and no pattern")
-      }
-      programs.append(RawPath(path.utf8))
+  /// The programs that a file names for what they do with what they are given.
+  func readers() throws(RuleError) -> KnownPrograms {
+    let top = try fields(try root(), known: ["plain-readers", "leaf-servers", "managers"])
+    guard !top.pairs.isEmpty else { throw error(top.line, "no programs are named") }
+    var known = KnownPrograms()
+    known.plainReaders = Set(try paths(top["plain-readers"]))
+    known.leafServers = Set(try paths(top["leaf-servers"]))
+    known.managers = Set(try paths(top["managers"]))
+    return known
+  }
+
+  /// The programs that have others start a command, and where jobs are put.
+  func launchers() throws(RuleError) -> (launchers: [Launcher], spools: [RawPath]) {
+    let top = try fields(try root(), known: ["launchers", "spools"])
+    guard !top.pairs.isEmpty else { throw error(top.line, "no launchers are named") }
+    var launchers: [Launcher] = []
+    for node in try list(top["launchers"]) {
+      let fields = try fields(node, known: ["program", "shells"])
+      let shells = try fields["shells"].map(isTrue) ?? false
+      launchers.append(Launcher(program: try path(try fields.required("program")), startsShells: shells))
     }
-    return programs
+    return (launchers, try paths(top["spools"]))
+  }
+
+  private func isTrue(_ node: Node) throws(RuleError) -> Bool {
+    guard let value = node.bool else {
+      throw error(node.mark?.line, "expected true or false")
+    }
+    return value
+  }
+
+  private func paths(_ node: Node?) throws(RuleError) -> [RawPath] {
+    var paths: [RawPath] = []
+    for node in try list(node) { paths.append(try path(node)) }
+    return paths
+  }
+
+  /// A whole path, without patterns.
+  private func path(_ node: Node) throws(RuleError) -> RawPath {
+    let path = try text(node)
+    guard path.hasPrefix("/"), path.utf8.allSatisfy({ $0 != UInt8(ascii: "*") && $0 != UInt8(ascii: "?") }) else {
+      throw error(node.mark?.line, "\"\(path)\" must be an absolute path, and no pattern")
+    }
+    return RawPath(path.utf8)
   }
 
   /// What a file says of secrets.

@@ -98,6 +98,7 @@ struct JsonSession: Encodable {
   var developer: String?
   var uid: UInt32?
   var loginUid: UInt32?
+  var auditSession: UInt32?
   var terminal: String?
   var workingDirectory: String?
   var project: String?
@@ -125,6 +126,7 @@ struct JsonSession: Encodable {
     developer = session.facts?.developer
     uid = session.facts?.uid
     loginUid = session.facts?.loginUid
+    auditSession = session.facts?.auditSession
     terminal = session.facts?.terminal
     workingDirectory = session.facts?.workingDirectory.map { JsonPath($0).text }
     project = session.facts?.project.map { JsonPath($0).text }

@@ -28,6 +28,7 @@ struct ServiceClient {
     var seal_problem: String?
     var store_problem: String?
     var lost_since: Int64?
+    var audit_owner: Int32?
     var sender_pid: Int32?
     var anchor_problem: String?
     /// Nil where nobody outside is shown the log's heads.

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -192,6 +193,32 @@ static void tmpfile_link(const char *directory, const char *name) {
   if (linkat(AT_FDCWD, link, AT_FDCWD, name, AT_SYMLINK_FOLLOW) < 0) die("linkat");
 }
 
+// Another monitor: says of each event on the file system at PATH `MASK PID NAME`, until somebody ends it.
+static void listen_to(const char *path) {
+  int group = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_UNLIMITED_QUEUE, 0);
+  if (group < 0) die("fanotify_init");
+  uint64_t mask = FAN_OPEN | FAN_ACCESS | FAN_MODIFY | FAN_CLOSE | FAN_CREATE | FAN_DELETE | FAN_MOVE | FAN_ATTRIB;
+  if (fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, mask, AT_FDCWD, path) < 0) die("fanotify_mark");
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  printf("listening\n");
+  static char buffer[65536] __attribute__((aligned(8)));
+  for (;;) {
+    ssize_t have = read(group, buffer, sizeof buffer);
+    if (have < 0) die("read");
+    struct fanotify_event_metadata *event = (void *)buffer;
+    for (; FAN_EVENT_OK(event, have); event = FAN_EVENT_NEXT(event, have)) {
+      const char *name = "?";
+      if (event->event_len > sizeof *event) {
+        struct fanotify_event_info_fid *info = (void *)(event + 1);
+        struct file_handle *handle = (void *)info->handle;
+        if (info->hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME)
+          name = (const char *)handle->f_handle + handle->handle_bytes;
+      }
+      printf("%llx %d %s\n", (unsigned long long)event->mask, event->pid, name);
+    }
+  }
+}
+
 int main(int count, char **words) {
   if (count < 2) return 64;
   const char *action = words[1];
@@ -205,6 +232,7 @@ int main(int count, char **words) {
   else if (!strcmp(action, "map-stdin") && count == 2) map_stdin();
   else if (!strcmp(action, "hold-map") && count == 4) hold_map(words[2], (unsigned)atoi(words[3]));
   else if (!strcmp(action, "deep-read") && count == 4) deep_read(words[2], atoi(words[3]));
+  else if (!strcmp(action, "listen") && count == 3) listen_to(words[2]);
   else if (!strcmp(action, "tmpfile-link") && count == 4) tmpfile_link(words[2], words[3]);
   else return 64;
   return 0;

@@ -34,7 +34,7 @@ struct ImportTests {
     "Capture": ["Synchronization"],
     "MerkleLog": ["Crypto"],
     "Evidence": ["GRDB", "Foundation", "Glibc", "Synchronization"],
-    "Sealing": ["Glibc", "Synchronization"],
+    "Sealing": ["Dispatch", "Glibc", "Synchronization"],
     "Monitor": ["Crypto", "Logging", "ServiceLifecycle", "Synchronization", "Glibc"],
     "alibid": ["Glibc", "Logging", "ServiceLifecycle"],
     "alibi-sender": ["Foundation", "FoundationNetworking", "Glibc", "Synchronization"],

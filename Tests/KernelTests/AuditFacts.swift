@@ -162,6 +162,23 @@ extension KernelFacts {
       #expect(event.paths.first?.name.map(event.text) == "/bin/echo")
     }
 
+    @Test(
+      "an execution tells which capabilities a file gave, in a user namespace, too, and not that it was in one",
+      .tool("setcap", "-h"), arguments: [false, true])
+    func capabilities(inNamespace: Bool) async throws {
+      try scratch.copyProgram("/bin/true", as: "program")
+      _ = try Subprocess.run("/usr/bin/env", ["setcap", "cap_sys_ptrace=ep", scratch("program")])
+      let watch = try AuditWatch(.owner, ShippedRules.text("10-alibi-exec"))
+      let own = inNamespace ? ["/usr/bin/unshare", "--user"] : []
+      let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups"]
+      let program = try Subprocess("/usr/bin/setpriv", user + own + [scratch("program")])
+      #expect(try program.finish().status == 0)
+      let event = try #require(try await watch.calls(of: program.pid).last)
+      let told = try #require(event.first { AuditCapabilities($0, in: $1) })
+      #expect(told.gained == Capabilities(rawValue: 1 << 19))
+      #expect(event.call?.caller.user == 65534)
+    }
+
     @Test("a program that has no name is told by its empty one")
     func anonymous() async throws {
       try scratch.copyProgram("/bin/true", as: "program")

@@ -300,3 +300,26 @@ struct AttributionTests {
     #expect(scene.sessions.map(\.agent) == ["claude-code"])
   }
 }
+
+extension AttributionTests {
+  @Test("a child that was born while it was not yet known what its parent had executed")
+  func bornUndecided() throws {
+    var scene = try Scene()
+    // What was executed at the start had been opened before anybody watched.
+    scene.wait(seconds: 5)
+    try scene.batch()
+    scene.fork(100, 200)
+    scene.commit(200, maps: 900)
+    scene.fork(200, 201)
+    scene.fork(201, 202)
+    try scene.batch(empty: false)
+    scene.read(201, "early", 60)
+    scene.event(0x1020, 200, 11, "2.1.329", 900)
+    scene.read(202, "secret", 61)
+    try scene.batch()
+    scene.read(202, "later", 62)
+    try scene.batch()
+    #expect(
+      ["early", "secret", "later"].map { scene.accesses("/home/u/proj/" + $0).map(\.session) } == [[1], [1], [1]])
+  }
+}

@@ -189,4 +189,114 @@ struct PrivilegeTests {
     try scene.batch()
     #expect(scene.privileged.map(\.session) == [1])
   }
+
+  // MARK: - Capabilities
+
+  /// The scene with a child (201) of the agent that has executed something, and whether its exec was told of by now.
+  private func execution(_ gain: Privilege?) throws -> (scene: Scene, executed: UInt64) {
+    var scene = try scene()
+    try scene.batch()
+    scene.fork(200, 201)
+    scene.connectorFork(200, 201)
+    scene.gains[201] = gain
+    let executed = scene.now
+    scene.exec(201, 10, "dumpcap", inode: 60)
+    scene.connectorExec(201)
+    try scene.batch()
+    return (scene, executed)
+  }
+
+  /// What audit tells of an execution: old and new permitted capabilities, and those of the file.
+  private func told(_ pid: Int32, permitted: String, ofFile: String) -> [(type: UInt16, text: String)] {
+    [
+      (
+        1300,
+        "arch=c000003e syscall=59 success=yes exit=0 a0=1 a1=0 a2=0 a3=0 items=0 ppid=1 pid=\(pid) auid=1000 uid=1000 "
+          + "gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" "
+          + "exe=\"/usr/bin/x\" key=\"alibi-exec\""
+      ),
+      (
+        1321,
+        "fver=2 fp=\(ofFile) fi=0 fe=1 old_pp=0 old_pi=0 old_pe=0 old_pa=0 pp=\(permitted) pi=0 pe=\(permitted) pa=0"
+      ),
+    ]
+  }
+
+  @Test(
+    "a program whose file gives capabilities that count makes the session root's from its execution on",
+    arguments: [Privilege.root, .untold])
+  func file(gain: Privilege) throws {
+    let (scene, executed) = try execution(gain)
+    #expect(scene.privileged.map(\.session) == [1])
+    #expect(try #require(scene.privileged.first).since >= Timestamp(nanoseconds: Int64(executed)))
+    #expect(scene.reasons.first?.contains("nobody could look") == (gain == .untold))
+  }
+
+  @Test("a program without them, or in a user namespace of its own, gives nothing")
+  func noFile() throws {
+    #expect(try execution(nil).scene.privileged.isEmpty)
+  }
+
+  @Test("an agent whose own file has capabilities is root's from its beginning")
+  func agentFile() throws {
+    var scene = try Scene(connector: true)
+    scene.connectorFork(100, 200)
+    scene.fork(100, 200)
+    scene.gains[200] = .root
+    scene.exec(200, 11, "2.1.329", inode: 900)
+    scene.connectorExec(200)
+    try scene.batch()
+    #expect(scene.privileged.map(\.session) == [1])
+    #expect(scene.privileged.first?.since == scene.sessions.first?.started)
+  }
+
+  @Test(
+    "what audit tells an execution to have given counts in the host's user namespace, and where nobody can look",
+    arguments: [Privilege.root, .untold, .none])
+  func audited(place: Privilege) throws {
+    var scene = try execution(nil).scene
+    scene.gains[201] = place
+    // CAP_SYS_PTRACE
+    scene.audit(told(201, permitted: "80000", ofFile: "80000"))
+    try scene.batch()
+    #expect(scene.privileged.map(\.session) == (place == .none ? [] : [1]))
+  }
+
+  @Test("a ping's capability does not count, nor does what root in a namespace has beside what the file gives")
+  func harmless() throws {
+    var scene = try execution(nil).scene
+    scene.gains[201] = .untold
+    // CAP_NET_RAW; everything, of which the file gives that alone; everything without a file.
+    scene.audit(told(201, permitted: "2000", ofFile: "2000"))
+    scene.audit(told(201, permitted: "1ffffffffff", ofFile: "2000"))
+    scene.audit(told(201, permitted: "1ffffffffff", ofFile: "0"))
+    try scene.batch()
+    #expect(scene.privileged.isEmpty)
+  }
+
+  @Test("what capset tells counts where a look at the process confirms it: sandboxes call it in their namespaces")
+  func capset() throws {
+    for (seen, count) in [(Privilege.none, 0), (.untold, 0), (.root, 1)] {
+      var scene = try execution(nil).scene
+      scene.privileges[201] = seen
+      var records = told(201, permitted: "0", ofFile: "0")
+      records[1] = (1322, "pid=201 cap_pi=0 cap_pp=80000 cap_pe=80000 cap_pa=0")
+      scene.audit(records)
+      try scene.batch()
+      #expect(scene.privileged.count == count, "\(seen)")
+    }
+  }
+
+  @Test("a bystander's capabilities concern nobody")
+  func bystander() throws {
+    var scene = try scene()
+    scene.fork(100, 150)
+    scene.connectorFork(100, 150)
+    scene.gains[150] = .root
+    scene.exec(150, 10, "dumpcap", inode: 60)
+    scene.connectorExec(150)
+    scene.audit(told(150, permitted: "80000", ofFile: "80000"))
+    try scene.batch()
+    #expect(scene.privileged.isEmpty)
+  }
 }

@@ -20,15 +20,16 @@ struct RecordedOracle: Oracle {
     switch question {
     case .directory, .facts, .environment: unanswered.append(question)
     // They were not asked yet when the journal was recorded.
-    case .privilege, .node, .descriptors, .listeners: break
+    case .privilege, .gain, .node, .descriptors, .listeners, .connected: break
     }
     switch question {
     case .directory: return .directory(nil)
     case .facts: return .facts(nil)
     case .environment: return .environment([])
-    case .privilege: return .privilege(.none)
+    case .privilege, .gain: return .privilege(.none)
     case .node: return .node(.other)
     case .listeners: return .listeners(nil)
+    case .connected: return .connected(0, [])
     case .descriptors: return .descriptors(0, [])
     }
   }

@@ -18,10 +18,14 @@ struct Scene {
   var facts: [Int32: SessionFacts] = [:]
   var environments: [Int32: [String]] = [:]
   var privileges: [Int32: Privilege] = [:]
+  /// What programs' files give to processes, or where the capabilities hold that they were told to have.
+  var gains: [Int32: Privilege] = [:]
   /// What is no harmless device node, by path; nil where it is gone.
   var nodes: [String: NodeKind?] = [:]
   /// Who answers at an address of this host.
   var listeners: [Peer: [Int32]] = [:]
+  /// Pairs of processes that are connected with each other.
+  var connections: [(Int32, Int32)] = []
   /// What processes hold, and CLOCK_MONOTONIC after the look.
   var descriptors: [Int32: (UInt64, [HeldFile])] = [:]
   var engine: Engine
@@ -50,7 +54,8 @@ struct Scene {
     engine = Engine(
       rules: try AgentRules(
         documents: [RuleDocument(name: "claude.yaml", bytes: Array(Self.rules.utf8))],
-        readers: [RuleDocument(name: "plain.yaml", bytes: Array("plain-readers: [/usr/bin/cat]".utf8))],
+        readers: [RuleDocument(name: "plain.yaml", bytes: Array(Self.readers.utf8))],
+        launchers: [RuleDocument(name: "launchers.yaml", bytes: Array(Self.launchers.utf8))],
         secrets: [RuleDocument(name: "secrets.yaml", bytes: Array("names: [token]".utf8))]),
       firstSession: 1, firstProcess: 1, survivors: survivors, watchedBefore: watchedBefore)
     add(
@@ -68,6 +73,19 @@ struct Scene {
     }
     try batch()
   }
+
+  static let launchers = """
+    launchers:
+      - {program: /usr/bin/tmux, shells: true}
+      - {program: /usr/bin/docker}
+    spools: [/var/spool/cron/atjobs]
+    """
+
+  static let readers = """
+    plain-readers: [/usr/bin/cat]
+    leaf-servers: [/usr/bin/resolver]
+    managers: [/usr/bin/manager]
+    """
 
   static let rules = """
     agent: claude-code
@@ -419,6 +437,11 @@ struct Scene {
     findings.compactMap { if case .privileged(let session, let since, _) = $0 { (session, since) } else { nil } }
   }
 
+  /// Why sessions have root's rights.
+  var reasons: [String] {
+    findings.compactMap { if case .privileged(_, _, let reason) = $0 { reason } else { nil } }
+  }
+
   func accesses(_ path: String) -> [Access] { accesses.filter { $0.path == RawPath(path) } }
 }
 
@@ -433,7 +456,19 @@ struct SceneOracle: Oracle {
     case .facts(let pid): return .facts(scene.facts[pid])
     case .environment(let pid): return .environment((scene.environments[pid] ?? []).map { Array($0.utf8) })
     case .privilege(let pid): return .privilege(scene.privileges[pid] ?? .untold)
+    case .gain(let pid, _): return .privilege(scene.gains[pid] ?? .none)
     case .listeners(_, let peer): return .listeners(scene.listeners[peer] ?? nil)
+    case .connected(let pids, let others):
+      var found = Set(pids)
+      var count = 0
+      while found.count > count {
+        count = found.count
+        for (one, other) in scene.connections {
+          if found.contains(one), !others.contains(one) { found.insert(other) }
+          if found.contains(other), !others.contains(other) { found.insert(one) }
+        }
+      }
+      return .connected(scene.now, found.subtracting(pids).sorted())
     case .node(let path): return .node(scene.nodes[String(decoding: path, as: UTF8.self)] ?? .other)
     case .descriptors(let pid):
       let found = scene.descriptors[pid] ?? (0, [])

@@ -82,6 +82,30 @@ struct IntervalSetTests {
     #expect(set.seconds == 20e-9)
   }
 
+  @Test("what is subtracted leaves what lies before and behind it, ends shared")
+  func subtracting() {
+    let set = IntervalSet([span(10, 20), span(30, 40), span(50, 50)])
+    #expect(set.subtracting(IntervalSet([span(15, 35)])).intervals == [span(10, 15), span(35, 40), span(50, 50)])
+    let holes = IntervalSet([span(12, 13), span(13, 14), span(38, 60)])
+    #expect(set.subtracting(holes).intervals == [span(10, 12), span(14, 20), span(30, 38)])
+    #expect(set.subtracting(IntervalSet([span(20, 30)])).intervals == set.intervals)
+    #expect(set.subtracting(IntervalSet([span(15, 15)])).intervals == set.intervals)
+    #expect(set.subtracting(IntervalSet()).intervals == set.intervals)
+    #expect(set.subtracting(set).intervals.isEmpty)
+  }
+
+  @Test("to subtract many is to subtract one after the other", arguments: 0..<200)
+  func subtractingMany(seed: Int) {
+    var random = Random(seed: seed)
+    func some() -> Interval {
+      let from = Int64.random(in: 0..<60, using: &random)
+      return span(from, from + Int64.random(in: 0..<12, using: &random))
+    }
+    let (set, holes) = (IntervalSet((0..<6).map { _ in some() }), (0..<5).map { _ in some() })
+    let oneByOne = holes.reduce(set) { $0.subtracting(IntervalSet([$1])) }
+    #expect(set.subtracting(IntervalSet(holes)) == oneByOne)
+  }
+
   @Test("a set agrees with a list of its moments", arguments: 0..<200)
   func oracle(seed: Int) {
     var random = Random(seed: seed)

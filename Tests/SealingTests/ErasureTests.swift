@@ -32,12 +32,23 @@ struct ErasureTests {
         Command(
           process: 7, arguments: ["tool", "--of=ada-alone"].map { Array($0.utf8) }, masked: 0,
           directory: RawPath("/home/ada/where"))),
+      .login(Self.login(1, "ada-herself", "cat /home/ada/of-the-login")),
+      // Somebody else's, about her.
+      .login(Self.login(2, "ada", "true")),
       .sessionEnded(1, at(80)), to: 160)
     try vault.close()
     try vault.commit(
       look(160, 200, canaries: 3), access("/data/later", session: 2, from: 170, to: 170, inode: 8), to: 220)
     try vault.close()
     return vault
+  }
+
+  private static func login(_ session: Int64, _ account: String, _ command: String) -> Login {
+    var login = Login(session: session, time: at(20), what: "USER_CMD")
+    login.account = Array(account.utf8)
+    login.command = Array(command.utf8)
+    login.isSuccess = true
+    return login
   }
 
   private func erase(_ vault: Vault, _ subject: ErasureSubject) throws -> Keeper.Erased {
@@ -75,7 +86,7 @@ struct ErasureTests {
     let texts =
       [
         "secret-plan", "session-1", "conversation-of-ada", "/home/ada/bin/tool", "/home/ada/draft", "ada-alone",
-        "/home/ada/where",
+        "/home/ada/where", "ada-herself", "of-the-login",
       ].map { Array($0.utf8) } + [[UInt8](repeating: 0xab, count: 32)]
     for text in texts { #expect(try !found(text, in: vault).isEmpty) }
     let openings = try vault.database().read { db in
@@ -90,10 +101,10 @@ struct ErasureTests {
     }
     let erased = try erase(vault, .person("ada"))
     #expect(erased.isLogEmpty)
-    #expect(erased.draft.count == 9)
+    #expect(erased.draft.count == 11)
     #expect(
       erased.draft.kinds == [
-        "change", "command", "conversation", "file", "gap", "name", "person", "process", "session",
+        "change", "command", "conversation", "file", "gap", "login", "name", "person", "process", "session",
       ])
     for text in texts + openings.map({ Array($0) }) + secrets.map({ Array($0) }) {
       #expect(try found(text, in: vault).isEmpty, "\(String(decoding: text, as: UTF8.self))")
@@ -101,7 +112,7 @@ struct ErasureTests {
     #expect(try found(Array("grace".utf8), in: vault) == ["alibi.sqlite"])
     let full = try check(vault)
     #expect(full.flaws.isEmpty, "\(full.flaws)")
-    #expect(full.erased == 9)
+    #expect(full.erased == 11)
     let record = try #require(try vault.records("erasure").first)
     #expect(!String(decoding: record.text, as: UTF8.self).contains("ada"))
     #expect((record.number("first"), record.number("last")) == (0, 0))
@@ -223,7 +234,7 @@ struct ErasureTests {
     #expect(pruned.epochs == 2)
     let full = try check(vault)
     #expect(full.flaws.isEmpty, "\(full.flaws)")
-    #expect(full.erased == 9)
+    #expect(full.erased == 11)
     #expect(full.pruned == 2)
     #expect(try vault.database().read { try Int.fetchOne($0, sql: "SELECT count(*) FROM files WHERE erased") } == 0)
   }

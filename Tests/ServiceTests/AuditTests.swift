@@ -7,7 +7,7 @@ extension ServiceTests {
   @Suite("a service with audit", .serialized)
   struct AuditTests {
     /// What of the machine's audit a service may alter.
-    private struct Machine: Equatable {
+    struct Machine: Equatable {
       var isEnabled: Bool
       var owner: Int32
       var backlog: UInt32
@@ -26,9 +26,10 @@ extension ServiceTests {
     }
 
     private func audited(_ more: String = "") throws -> ServiceUnderTest {
-      let service = try ServiceUnderTest()
+      let service = try ServiceUnderTest(audit: true)
+      guard !more.isEmpty else { return service }
       _ = try service.stop()
-      try service.configure("audit: true\n" + more)
+      try service.configure(more)
       try service.restart()
       return service
     }
@@ -36,7 +37,7 @@ extension ServiceTests {
     @Test("tells commands with their arguments, what was denied, and whom a session asked; secrets are masked")
     func tells() throws {
       let before = try Machine()
-      let service = try audited()
+      let service = try ServiceUnderTest(audit: true)
       #expect(service.alibi("status").output.contains("audit        commands"))
       let agent = try StandInAgent()
       let hidden = try agent.file("hidden.txt")
@@ -187,7 +188,7 @@ extension ServiceTests {
     @Test("leaves the machine's audit as it was, however it ends")
     func leavesNothing() throws {
       let before = try Machine()
-      let service = try audited()
+      let service = try ServiceUnderTest(audit: true)
       #expect(try Machine() != before)
       // The recorder alone: the guardian has the socket and knows what to give back.
       Foundation.kill(try service.recorder(), SIGKILL)

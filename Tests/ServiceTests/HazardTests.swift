@@ -37,6 +37,38 @@ extension ServiceTests {
       #expect(service.prove(untouched, from: later).status == 0)
     }
 
+    @Test(
+      "a session that gets capabilities from its program's file proves nothing from there on; a ping's are nothing",
+      .tool("setcap", "-h"), arguments: [false, true])
+    func getsCapabilities(hasAudit: Bool) throws {
+      let service = try ServiceUnderTest(audit: hasAudit)
+      defer { _ = try? service.stop() }
+      let agent = try StandInAgent()
+      let other = try agent.file("other.txt"), untouched = try agent.file("untouched.txt")
+      let programs = try ScratchDirectory(in: "/tmp", owner: 0)
+      for (name, given) in [("ping", "cap_net_raw=ep"), ("tracer", "cap_sys_ptrace=ep")] {
+        try programs.copyProgram(Place.actor, as: name)
+        let set = try Subprocess.run("/usr/bin/env", ["setcap", given, programs(name)])
+        try #require(set.status == 0, "\(set.errors)")
+      }
+      let from = service.moment()
+      #expect(try agent.run("\(programs("ping")) read \(other)").status == 0)
+      // The capabilities of a namespace of its own are nobody's here; it waits until that was looked at.
+      let door = agent.home("work/door")
+      let own = "mkfifo \(door); unshare --user \(programs("tracer")) read \(door) & sleep 1; echo > \(door); wait $!"
+      #expect(try agent.run(own).status == 0)
+      // As agents' sandboxes are made: every capability in namespaces of their own, and given up by capset.
+      let sandbox = "bwrap --ro-bind / / --dev /dev --proc /proc --unshare-user --unshare-pid --cap-drop ALL"
+      #expect(try agent.run("\(sandbox) cat \(other)").status == 0)
+      let before = service.prove(untouched, from: from)
+      #expect(before.status == 0, "\(before.output)")
+      #expect(try agent.run("\(programs("tracer")) read \(other)").status == 0)
+      let verdict = service.prove(untouched, from: from)
+      #expect(verdict.status == 2, "\(verdict.output)")
+      #expect(verdict.output.contains("privilege: session") && verdict.output.contains("capabilities"))
+      #expect(service.prove(untouched, from: from, "--accept-hazard", "privilege").status == 0)
+    }
+
     @Test("a descriptor from outside that is only held blocks a no for its file until the session ends")
     func heldFromOutside() throws {
       let service = try ServiceUnderTest()

@@ -20,6 +20,7 @@ final class ServiceUnderTest {
   let rules: String
   private let scratch: ScratchDirectory
   private let arguments: [String]
+  private let isAudited: Bool
   private(set) var process: Subprocess
 
   /// Starts a service and waits until it captures.
@@ -27,17 +28,27 @@ final class ServiceUnderTest {
   /// - Parameters:
   ///   - capture: what its configuration file says of capture.
   ///   - state: where its store is; by default in a directory that goes with the test.
+  ///   - audit: whether audit is a witness; then it is stopped at the end, and not just killed, or the machine's would stay altered.
   init(
-    rules: String = Place.repository + "/rules", capture: String = "{}", state: String? = nil
+    rules: String = Place.repository + "/rules", capture: String = "{}", audit: Bool = false, state: String? = nil
   ) throws {
     scratch = try ScratchDirectory(in: "/tmp")
     self.state = state ?? scratch("state")
     run = scratch("run")
     self.rules = rules
-    try scratch.write("alibid.yaml", "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n")
+    isAudited = audit
+    try scratch.write(
+      "alibid.yaml",
+      "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n" + (audit ? "audit: true\n" : ""))
     arguments = ["--config", scratch("alibid.yaml"), "--state", self.state]
     process = try Subprocess(Place.programs + "/alibid", arguments)
     try waitUntilReady()
+  }
+
+  deinit {
+    guard isAudited else { return }
+    process.signal(SIGTERM)
+    _ = try? process.finish()
   }
 
   /// Adds to the configuration, for the next start.

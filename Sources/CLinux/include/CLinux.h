@@ -26,6 +26,7 @@
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,6 +71,10 @@ ssize_t cl_connector_receive(int fd, void *into, size_t room);
 
 // A socket of audit(8): for requests and for the records of an audit daemon, or one that only listens to the log.
 int cl_audit_open(int receive_bytes, int listens);
+// From now on also what everybody may read is received.
+int cl_audit_listen(int fd);
+// 1 where the socket is in the group of cl_audit_listen, 0 where it is not.
+int cl_audit_is_listening(int fd);
 int cl_audit_send(int fd, uint16_t type, uint32_t number, const void *payload, uint32_t count);
 // One message of the kernel's, its nlmsg_len made the true one; -1 with errno, 0 for one that is not from the kernel.
 ssize_t cl_audit_receive(int fd, void *into, size_t room);

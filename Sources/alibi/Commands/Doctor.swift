@@ -88,11 +88,11 @@ struct Doctor: ParsableCommand {
   /// What audit could tell, were it asked (`audit: true`).
   private func audit() -> Finding {
     let hindrances = AuditHindrance.all()
+    let can = !hindrances.contains(where: \.isTotal)
+    let told = ["commands, denied attempts, contacts, logins; where `audit: true` asks for it"]
     return Finding(
-      witness: "audit", ok: hindrances.isEmpty, needed: false,
-      detail: hindrances.isEmpty
-        ? "commands, denied attempts, contacts; where `audit: true` asks for it"
-        : hindrances.map(\.description).joined(separator: "; "),
+      witness: "audit", ok: can, needed: false,
+      detail: ((can ? told : []) + hindrances.map { "\($0), and so not seen: \($0.lost)" }).joined(separator: "; "),
       lostWithoutIt: "denied attempts, arguments of commands, and whom a session asks through a socket")
   }
 

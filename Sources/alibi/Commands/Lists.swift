@@ -7,13 +7,22 @@ internal import Records
 enum AccessTable {
   /// - Parameters:
   ///   - from: what began before and was held then is said to be held.
-  ///   - commands: whether the command of each process stands before what it did first.
-  static func text(
-    _ rows: [AccessRow], limit: Int = .max, from: Timestamp = .distantPast, commands: Bool = false
-  ) -> String {
+  static func text(_ rows: [AccessRow], limit: Int = .max, from: Timestamp = .distantPast) -> String {
+    let more = rows.count > limit ? "\n… and \(rows.count - limit) more: `alibi accesses` lists them" : ""
+    return text(rows.prefix(limit).map(TimelineEntry.access), from: from, commands: false) + more
+  }
+
+  /// The same with what was told of accounts among them.
+  ///
+  /// - Parameter commands: whether the command of each process stands before what it did first.
+  static func text(_ entries: [TimelineEntry], from: Timestamp = .distantPast, commands: Bool) -> String {
     var told: Set<Int64> = []
     var table = Table(["RECORD", "TIME", "SESSION", "DEVELOPER", "PROCESS", "OPERATIONS", "SURE", "PATH"])
-    for row in rows.prefix(limit) {
+    for entry in entries {
+      guard case .access(let row) = entry else {
+        if case .login(let login) = entry { table.add(login.cells) }
+        continue
+      }
       let access = row.access
       let path =
         access.path?.description ?? access.name.map { "(directory unknown)/\($0)" } ?? access.identity.description
@@ -32,8 +41,7 @@ enum AccessTable {
         access.attribution.label, path,
       ])
     }
-    let more = rows.count > limit ? "\n… and \(rows.count - limit) more: `alibi accesses` lists them" : ""
-    return table.text() + more
+    return table.text()
   }
 }
 
@@ -93,7 +101,13 @@ struct Sessions: ParsableCommand {
       if session.joinedLate { notes.append("joined late") }
       if let since = privileged[session.id] { notes.append("root's rights since \(since.short)") }
       if let relation = session.relation, let parent = session.parent {
-        notes.append("\(relation == .nested ? "within" : "hosted by") \(keys[parent] ?? "?")")
+        let words =
+          switch relation {
+          case .nested: "within"
+          case .hosted: "hosted by"
+          case .adopted: "started for"
+          }
+        notes.append("\(words) \(keys[parent] ?? "?")")
       }
       table.add([
         session.key, session.agent, session.version ?? "-", session.started.short, session.ended?.short ?? "running",
@@ -140,8 +154,11 @@ struct Timeline: ParsableCommand {
     guard try !store.sessions(known).isEmpty else {
       throw Failure.usage("no session is called \(session)", hint: "`alibi sessions` lists them")
     }
-    let rows = try store.accesses(filter)
-    if common.json { return try Output.json(rows.map { JsonAccess($0) }) }
+    // A path and an operation are an access's.
+    let isWhole = filter.path == nil && filter.kind == .any
+    let rows = TimelineEntry.merged(
+      try store.accesses(filter), isWhole ? try store.logins(filter) : [], limit: filter.limit)
+    if common.json { return try Output.json(rows) }
     guard !rows.isEmpty else { return try Output.write("the session has no such access") }
     try Output.write(AccessTable.text(rows, commands: true))
   }
@@ -209,6 +226,9 @@ struct Trace: ParsableCommand {
       lines.append("conversation \(row.conversation ?? "not labelled at that time")")
       lines.append(
         "developer    \(session.facts?.developer ?? "unknown")\(session.facts?.terminal.map { " on " + $0 } ?? "")")
+      lines.append(
+        "login        \(session.facts?.loginUid.map { "uid \($0)" } ?? "no login uid")"
+          + (session.facts?.auditSession.map { ", audit session \($0)" } ?? ""))
       lines.append("directory    \(session.facts?.workingDirectory?.description ?? "unknown")")
       lines.append("project      \(session.facts?.project?.description ?? "unknown")")
       lines.append("executable   \(session.executable)")

@@ -33,6 +33,8 @@ struct Status: ParsableCommand {
     var perf: String
     var connector: String
     var audit: String
+    /// Another process that is the machine's audit daemon.
+    var auditOwner: Int32?
     var rulesProblem: String?
     var canaryProblem: String?
     var storeProblem: String?
@@ -72,7 +74,7 @@ struct Status: ParsableCommand {
           started: run.started.description,
           coveredFrom: run.covered?.from.description, coveredTo: run.covered?.to.description,
           openSessions: state?.open_sessions, perf: run.perfMissing ?? "ok", connector: run.connectorMissing ?? "ok",
-          audit: run.auditMissing ?? "ok",
+          audit: run.auditMissing ?? "ok", auditOwner: state?.audit_owner,
           rulesProblem: state?.rules_problem, canaryProblem: state?.canary_problem, storeProblem: state?.store_problem,
           sealProblem: state?.seal_problem, segments: segments.count, segmentProblem: fault,
           lostSince: state?.lost_since.map { Timestamp(nanoseconds: $0).description }, senderPid: state?.sender_pid,
@@ -115,7 +117,9 @@ struct Status: ParsableCommand {
     if let covered = run.covered { lines.append("vouched for  \(covered.from.short) to \(covered.to.short)") }
     lines.append("perf         \(run.perfMissing.map { "MISSING: \($0)" } ?? "task records of every CPU")")
     lines.append("connector    \(run.connectorMissing.map { "missing: \($0)" } ?? "process events")")
-    lines.append("audit        \(run.auditMissing.map { "none: \($0)" } ?? "commands, denied attempts, contacts")")
+    let beside = state?.audit_owner.map { ", beside process \($0), which is the audit daemon" } ?? ""
+    let audited = "commands, denied attempts, contacts, logins" + beside
+    lines.append("audit        \(run.auditMissing.map { "none: \($0)" } ?? audited)")
     lines += Self.lines(anchors, problem: state?.anchor_problem)
     let watched = fileSystems.filter { $0.mode != nil }
     lines += ["", "watched file systems:"]

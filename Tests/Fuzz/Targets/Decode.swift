@@ -109,8 +109,11 @@ private func look(at record: AuditRecord, in bytes: [UInt8]) throws {
   while let argument = arguments?.next(in: span) { try promise(argument.text.range, within: bytes) }
   let call = AuditSyscall(record, in: span)
   let change = AuditConfigChange(record, in: span)
+  let account = AuditAccount(record, in: span)
   let texts = [
-    call?.key, call?.caller.name, call?.caller.executable, call?.caller.terminal, AuditPath(record, in: span)?.name,
+    account?.operation, account?.account, account?.program, account?.terminal, account?.host, account?.command,
+    account?.directory, call?.key, call?.caller.name, call?.caller.executable, call?.caller.terminal,
+    AuditPath(record, in: span)?.name,
     AuditNote.workingDirectory(record, in: span), AuditNote.processTitle(record, in: span),
     AuditObject(record, in: span)?.name, change?.operation, change?.key,
     AuditProgramMessage(record, in: span)?.message,

@@ -33,9 +33,11 @@ private struct MadeUpOracle: Oracle {
           : SessionFacts(
             uid: 1000, loginUid: nil, userName: nil, terminal: nil, workingDirectory: nil, project: nil))
     case .environment: return .environment([])
-    case .privilege(let pid): return .privilege(Privilege(rawValue: UInt8(truncatingIfNeeded: pid & 3)) ?? .none)
+    case .privilege(let pid), .gain(let pid, _):
+      return .privilege(Privilege(rawValue: UInt8(truncatingIfNeeded: pid & 3)) ?? .none)
     case .node(let path): return .node(NodeKind(rawValue: UInt8(path.count & 3)))
     case .listeners(let pid, _): return .listeners(pid & 1 == 0 ? nil : [pid, pid &+ 1])
+    case .connected(let pids, _): return .connected(0, pids.map { $0 &+ 1 })
     case .descriptors(let pid):
       let file = FileIdentity(fileSystem: 1, inode: UInt64(bitPattern: Int64(pid)), generation: 1)
       return .descriptors(UInt64(bitPattern: Int64(pid)), [HeldFile(identity: file, path: nil, isRaw: pid & 4 != 0)])

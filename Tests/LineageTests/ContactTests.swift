@@ -1,0 +1,171 @@
+import Journal
+import Records
+import Testing
+
+@testable import Lineage
+
+@Suite("Whom a session asks, and whom those ask in turn")
+struct ContactTests {
+  /// An agent (200), a server (400), what is behind it (500, 600), and a shell (300) that has nothing to do with them.
+  private func scene() throws -> Scene {
+    var scene = try Scene()
+    for (pid, directory, name, inode) in [
+      (200, 11, "2.1.329", 900), (300, 10, "bash", 901), (400, 10, "server", 902), (500, 10, "database", 903),
+      (600, 10, "resolver", 904), (700, 10, "manager", 905), (800, 10, "backup", 906),
+    ] as [(Int32, UInt64, String, UInt64)] {
+      scene.fork(100, pid)
+      scene.exec(pid, directory, name, inode: inode)
+    }
+    scene.listeners[.local(Array("/run/door".utf8))] = [400]
+    scene.listeners[.local(Array("/run/data".utf8))] = [500]
+    scene.audit([(1305, "op=add_rule key=\"alibi-exec\" list=4 res=1")])
+    try scene.batch()
+    return scene
+  }
+
+  private func isKept(_ scene: Scene, _ name: String) -> Bool {
+    scene.accesses("/home/u/proj/" + name).contains { $0.operations.contains(.contacted) && $0.session == 1 }
+  }
+
+  private func connect(_ scene: inout Scene, _ pid: Int32, _ name: String) {
+    let bytes = Array("/run/\(name)".utf8) + [0]
+    let hex = bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined().uppercased()
+    scene.audit([
+      (
+        1300,
+        "arch=c000003e syscall=42 success=yes exit=0 a0=3 a1=0 a2=0 a3=0 items=0 ppid=1 pid=\(pid) auid=1000 uid=1000 "
+          + "gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" "
+          + "exe=\"/usr/bin/x\" key=\"alibi-connect\""
+      ), (1306, "saddr=0100\(hex)"),
+    ])
+  }
+
+  private func accept(_ scene: inout Scene, _ pid: Int32) {
+    scene.audit([
+      (
+        1300,
+        "arch=c000003e syscall=288 success=yes exit=4 a0=3 a1=0 a2=0 a3=0 items=0 ppid=1 pid=\(pid) auid=1000 uid=1000 "
+          + "gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" "
+          + "exe=\"/usr/bin/x\" key=\"alibi-accept\""
+      )
+    ])
+  }
+
+  @Test("what a server was connected with before is asked, too, but not through one that answers for itself")
+  func behind() throws {
+    var scene = try scene()
+    scene.connections = [(400, 500), (400, 600), (600, 800)]
+    connect(&scene, 200, "door")
+    for (pid, name) in [(500, "behind"), (600, "resolver"), (800, "beyond"), (300, "other")] as [(Int32, String)] {
+      scene.read(pid, name, UInt64(pid))
+    }
+    try scene.batch()
+    #expect(isKept(scene, "behind") && isKept(scene, "resolver"))
+    #expect(!isKept(scene, "beyond") && !isKept(scene, "other"))
+  }
+
+  @Test("whom a server connects to after it was asked is asked, too; whom it had nothing to do with is not")
+  func onward() throws {
+    var scene = try scene()
+    connect(&scene, 400, "data")
+    scene.read(500, "early", 50)
+    try scene.batch()
+    #expect(!isKept(scene, "early"))
+    connect(&scene, 200, "door")
+    connect(&scene, 400, "data")
+    scene.read(500, "late", 51)
+    scene.read(300, "other", 52)
+    try scene.batch()
+    #expect(isKept(scene, "late") && !isKept(scene, "other"))
+  }
+
+  @Test(
+    "a server that was gone before it was looked for is whoever accepted a connection then; the session's own is not")
+  func accepted() throws {
+    var scene = try scene()
+    scene.listeners[.local(Array("/run/door".utf8))] = []
+    scene.wait(seconds: 1)
+    try scene.batch()
+    connect(&scene, 200, "door")
+    accept(&scene, 200)
+    scene.read(300, "own", 50)
+    try scene.batch()
+    scene.wait(seconds: 1)
+    try scene.batch()
+    #expect(!isKept(scene, "own") && !scene.incidents.contains("contact-gone"))
+    scene.wait(seconds: 3)
+    try scene.batch()
+    connect(&scene, 200, "door")
+    // It asks another one before anybody knows that it was asked.
+    connect(&scene, 400, "data")
+    scene.read(500, "behind", 51)
+    try scene.batch()
+    accept(&scene, 400)
+    scene.read(300, "other", 52)
+    try scene.batch()
+    scene.read(400, "later", 53)
+    scene.wait(seconds: 1)
+    try scene.batch()
+    #expect(isKept(scene, "behind") && isKept(scene, "later") && !isKept(scene, "other"))
+    #expect(scene.incidents.contains("contact-gone"))
+  }
+
+  @Test("with whom a server was connected who had ended before anybody looked: it may have been any that ended then")
+  func departed() throws {
+    var scene = try scene()
+    scene.wait(seconds: 1)
+    try scene.batch()
+    connect(&scene, 200, "door")
+    scene.read(500, "gone", 50)
+    scene.read(800, "living", 51)
+    scene.exit(500)
+    try scene.batch()
+    scene.wait(seconds: 1)
+    scene.fork(300, 301)
+    scene.read(301, "later", 52)
+    scene.exit(301)
+    try scene.batch()
+    try scene.batch()
+    #expect(isKept(scene, "gone") && !isKept(scene, "living") && !isKept(scene, "later"))
+  }
+
+  @Test("who was born of a server before lineage told of it, and whom nobody ever tells of")
+  func newborn() throws {
+    var scene = try scene()
+    scene.listeners[.local(Array("/run/door".utf8))] = [400, 401]
+    connect(&scene, 200, "door")
+    try scene.batch()
+    scene.fork(400, 401)
+    scene.read(401, "child", 50)
+    scene.read(300, "other", 51)
+    try scene.batch()
+    #expect(isKept(scene, "child") && !isKept(scene, "other"))
+    #expect(!scene.incidents.contains("contact-gone"))
+    scene.listeners[.local(Array("/run/door".utf8))] = [999]
+    connect(&scene, 200, "door")
+    scene.fork(300, 301)
+    scene.read(300, "suspect", 52)
+    try scene.batch()
+    scene.wait(seconds: 1)
+    try scene.batch()
+    scene.read(301, "later", 53)
+    try scene.batch()
+    #expect(scene.incidents.contains("contact-gone"))
+    #expect(isKept(scene, "suspect") && isKept(scene, "later"))
+  }
+
+  @Test("who holds a server's socket only to start it is asked where the server does not hold it")
+  func manager() throws {
+    var scene = try scene()
+    scene.listeners[.local(Array("/run/door".utf8))] = [400, 700]
+    connect(&scene, 200, "door")
+    scene.read(700, "first", 50)
+    try scene.batch()
+    #expect(!isKept(scene, "first"))
+    scene.listeners[.local(Array("/run/door".utf8))] = [700]
+    connect(&scene, 200, "door")
+    scene.read(700, "second", 51)
+    try scene.batch()
+    #expect(isKept(scene, "second"))
+  }
+}
