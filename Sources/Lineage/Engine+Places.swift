@@ -16,7 +16,9 @@ struct PlaceWatch {
   var owed: [Owed] = []
   /// Sessions with a ring of io_uring's, whose operations are no system calls.
   var ofRings: Set<Int64> = []
-  /// CLOCK_MONOTONIC up to which something was forgotten.
+  /// CLOCK_MONOTONIC up to which audit had told when what it can tell of no more was forgotten.
+  var sweptTo: UInt64 = 0
+  /// CLOCK_MONOTONIC up to which something was forgotten for want of room.
   var unsureTo: UInt64 = 0
 
   struct OpenedFile: Hashable {
@@ -119,6 +121,11 @@ extension Engine {
 
   /// At the end of a batch.
   mutating func reconcilePlaces() {
+    // Sessions may open thousands of files a second, wherever these lie.
+    if let told = audit.toldTo, told > placeWatch.sweptTo.later(by: 1_000_000_000) {
+      placeWatch.opened = placeWatch.opened.filter { $0.value.later(by: Self.longestOpening) >= told }
+      placeWatch.sweptTo = told
+    }
     guard !placeWatch.told.isEmpty || !placeWatch.owed.isEmpty else { return }
     let told = placeWatch.told, owed = placeWatch.owed
     placeWatch.told = told.filter { !settle($0) }
@@ -132,7 +139,7 @@ extension Engine {
       upper.later(by: Self.slack) >= told.facts.stamp
     {
       count(told.facts.stamp, .places, \.both)
-    } else if told.facts.stamp > lossUntil, told.facts.stamp > placeWatch.unsureTo {
+    } else if told.facts.stamp > max(lossUntil, placeWatch.unsureTo, audit.standing.unsureTo) {
       miss(
         "fanotify", told.facts, by: told.pid, to: told.facts.stamp, device: nil, inode: nil, matter: .places)
     }
@@ -154,7 +161,6 @@ extension Engine {
 
   mutating func sweepPlaces() {
     func isNew(_ time: UInt64) -> Bool { time.later(by: 3 * Self.longestOpening) > batch.upper }
-    placeWatch.opened = placeWatch.opened.filter { isNew($0.value) }
     placeWatch.heard = placeWatch.heard.filter { isNew($0.value) }
     placeWatch.ofRings = placeWatch.ofRings.filter { sessions[$0] != nil }
   }
@@ -192,6 +198,7 @@ extension PlaceWatch: Archived {
       try archive(&owed.upper)
     }
     try archive.set(&ofRings, 0) { (archive, session) throws(JournalError) in try archive(&session) }
+    try archive(&sweptTo)
     try archive(&unsureTo)
   }
 }
