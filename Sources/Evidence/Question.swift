@@ -187,7 +187,7 @@ public struct Verdict: Sendable {
     "copies of the content made by others or elsewhere",
     "metadata: stat, directory listings, extended attributes",
     "what lies behind symbolic links within a directory or a pattern: records tell real paths",
-    "other processes that a session asked through a socket to act for it (docker, cron, tmux, an ssh server)",
+    "other processes that a session asked to act for it (docker, tmux, an ssh server), where audit was no witness",
     "other hosts",
   ]
 }

@@ -60,7 +60,8 @@ extension Engine {
     let isNew = recruit(asked, deputy, since: time, &oracle)
     // Whom they had been connected with before; to whom they connect later, audit tells.
     guard isNew || isThorough,
-      case .connected(let looked, let others) = oracle.answer(.connected(from: asked.sorted(), except: leaves))
+      case .connected(let looked, let others) = oracle.answer(
+        .connected(from: asked.sorted(), except: leaves, isSession: false))
     else { return asked }
     audit.departures.append(AuditTrail.Departure(deputy: deputy, since: time, looked: looked))
     _ = recruit(Set(others), deputy, since: time, &oracle)
@@ -80,7 +81,7 @@ extension Engine {
   mutating func contactHolders(of pid: Int32, for session: Int64, since time: UInt64, _ oracle: inout some Oracle) {
     guard
       case .connected(let looked, let others) = oracle.answer(
-        .connected(from: [pid], except: leaves.filter { $0 != pid })), !others.isEmpty
+        .connected(from: [pid], except: leaves.filter { $0 != pid }, isSession: true)), !others.isEmpty
     else { return }
     let deputy = Deputy(session: session, channels: .contacted)
     audit.departures.append(AuditTrail.Departure(deputy: deputy, since: time, looked: looked))

@@ -23,7 +23,8 @@ public enum Question: Hashable, Sendable {
   /// Who reads a terminal: the one that a process has open by this descriptor, else its own, by audit's name for it.
   case readers(pid: Int32, descriptor: Int32, terminal: [UInt8])
   /// Whom processes can tell something over sockets, pipes and terminals that are open, though not through some others.
-  case connected(from: [Int32], except: [Int32])
+  /// Pipes with which a session begins are left out: who reads those started it, mostly, and shows or keeps what it says.
+  case connected(from: [Int32], except: [Int32], isSession: Bool)
 }
 
 /// Where a process connects to.
@@ -136,10 +137,11 @@ public struct Exchange: JournalValue, Hashable, Sendable {
       writer.write(pid)
       writer.write(descriptor)
       writer.write(terminal)
-    case .connected(let pids, let others):
+    case .connected(let pids, let others, let isSession):
       writer.write(UInt8(8))
       writer.write(pids)
       writer.write(others)
+      writer.write(UInt8(isSession ? 1 : 0))
     case .gain(let pid, let program):
       writer.write(UInt8(9))
       writer.write(pid)
@@ -164,7 +166,9 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case 10:
       question = .readers(
         pid: try reader.integer(), descriptor: try reader.integer(), terminal: try reader.byteString())
-    case 8: question = .connected(from: try reader.numbers(), except: try reader.numbers())
+    case 8:
+      question = .connected(
+        from: try reader.numbers(), except: try reader.numbers(), isSession: try reader.integer(UInt8.self) != 0)
     case 9: question = .gain(pid: try reader.integer(), program: try reader.optionalByteString())
     default: throw .truncated(offset: at)
     }

@@ -14,6 +14,8 @@ struct Connections {
     case pipe(UInt64)
     /// Who reads a terminal, to which whoever holds its master types, by its number.
     case terminal(UInt64)
+
+    var isPipe: Bool { if case .pipe = self { true } else { false } }
   }
 
   private var outlets: [Int32: Set<Inlet>] = [:]
@@ -56,11 +58,11 @@ struct Connections {
   }
 
   /// Whether a process holds what somebody else may read from. Who is gone held something.
-  static func hasOutlet(_ pid: Int32) -> Bool {
+  static func hasOutlet(_ pid: Int32, _ isSession: Bool) -> Bool {
     guard let numbers = try? Procfs.descriptors(pid) else { return true }
     return numbers.contains { number in
       guard let link = try? Procfs.link(pid, "fd/\(number)") else { return true }
-      return link.starts(with: "socket:[".utf8) || number > 2 && link.starts(with: "pipe:[".utf8)
+      return link.starts(with: "socket:[".utf8) || !isSession && number > 2 && link.starts(with: "pipe:[".utf8)
         || link.elementsEqual("/dev/ptmx".utf8) || link.elementsEqual("/dev/pts/ptmx".utf8)
     }
   }
@@ -92,12 +94,14 @@ struct Connections {
 
   /// Everybody whom one of the processes can tell something, themselves left out.
   ///
-  /// - Parameter ends: those through whom nothing is handed on.
-  func reach(from pids: [Int32], except ends: Set<Int32>) -> [Int32] {
+  /// - Parameters:
+  ///   - ends: those through whom nothing is handed on.
+  ///   - isSession: whether pipes of theirs are left out.
+  func reach(from pids: [Int32], except ends: Set<Int32>, isSession: Bool = false) -> [Int32] {
     var found: Set<Int32> = []
     var next = pids.filter { !ends.contains($0) }
     while let pid = next.popLast() {
-      for inlet in outlets[pid] ?? [] {
+      for inlet in outlets[pid] ?? [] where !isSession || !inlet.isPipe || !pids.contains(pid) {
         for other in inlets[inlet] ?? [] where found.insert(other).inserted && !ends.contains(other) {
           next.append(other)
         }

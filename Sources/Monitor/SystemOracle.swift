@@ -25,17 +25,21 @@ struct SystemOracle: Oracle {
       case .descriptors(let pid): HeldFiles.answer(pid)
       case .listeners(let pid, let peer): .listeners(Listeners.at(peer, seenBy: pid))
       case .readers(let pid, let descriptor, let terminal): .listeners(Terminals.readers(pid, descriptor, terminal))
-      case .connected(let pids, let others): Self.connected(from: pids, except: others)
+      case .connected(let pids, let others, let isSession): Self.connected(from: pids, except: others, isSession)
       }
     keep?(Exchange(question: question, answer: answer))
     return answer
   }
 
   /// With the moment after the look: who ended before that may not have been found.
-  private static func connected(from pids: [Int32], except others: [Int32]) -> Answer {
+  private static func connected(
+    from pids: [Int32], except others: [Int32], _ isSession: Bool
+  ) -> Answer {
     // Most have nothing by which to tell anybody anything.
-    guard pids.contains(where: Connections.hasOutlet) else { return .connected(Clock.monotonic.now, []) }
-    let found = Connections.now().reach(from: pids, except: Set(others))
+    guard pids.contains(where: { Connections.hasOutlet($0, isSession) }) else {
+      return .connected(Clock.monotonic.now, [])
+    }
+    let found = Connections.now().reach(from: pids, except: Set(others), isSession: isSession)
     return .connected(Clock.monotonic.now, found)
   }
 

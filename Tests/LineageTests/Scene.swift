@@ -461,7 +461,7 @@ struct SceneOracle: Oracle {
     case .gain(let pid, _): return .privilege(scene.gains[pid] ?? .none)
     case .listeners(_, let peer): return .listeners(scene.listeners[peer] ?? nil)
     case .readers(_, _, let terminal): return .listeners(scene.readers[String(decoding: terminal, as: UTF8.self)])
-    case .connected(let pids, let others):
+    case .connected(let pids, let others, _):
       var found = Set(pids)
       var count = 0
       while found.count > count {

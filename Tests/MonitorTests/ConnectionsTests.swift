@@ -22,6 +22,7 @@ struct ConnectionsTests {
     #expect(connections.reach(from: [1], except: [2]) == [2])
     #expect(connections.reach(from: [7], except: []) == [])
     #expect(connections.reach(from: [4], except: []) == [7])
+    #expect(connections.reach(from: [3], except: [], isSession: true) == [1, 2])
     #expect(connections.reach(from: [2], except: [2]) == [])
     #expect(connections.reach(from: [6], except: []) == [5])
   }
