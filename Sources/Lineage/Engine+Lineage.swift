@@ -59,6 +59,7 @@ extension Engine {
     if let old = processes[child], old.died == nil { died(child, at: time) }
     // Another process has the number now.
     pulse.retire(child)
+    noteBirth(child, of: life.undecidedAncestor)
     if life.session == Self.canarySession { pulse.pids.insert(child) }
     processes.begin(life, at: time, lower: batch.lower)
     if let session = life.session { enrol(child, in: session) }
@@ -73,7 +74,7 @@ extension Engine {
       return
     }
     life.isUnknown = origin.isUnknown
-    life.undecidedAncestor = origin.undecidedSince == nil ? origin.undecidedAncestor : parent
+    life.undecidedAncestor = origin.undecidedOrigin
     life.session = pulse.nurseries.contains(parent) ? Self.canarySession : origin.session
     life.certainty = origin.certainty
     life.privilege = origin.privilege
@@ -97,6 +98,8 @@ extension Engine {
   private mutating func secondSight(_ child: Int32, parent: Int32, at time: UInt64, by witness: Witness) {
     let other = processes[parent]
     let before = processes[child]?.session
+    let ancestor = processes[child]?.parent == parent ? nil : other?.undecidedOrigin
+    noteBirth(child, of: ancestor)
     _ = processes.update(child) { life in
       life.note(witness)
       // It was born with the rights of who called.
@@ -107,7 +110,7 @@ extension Engine {
         return
       }
       if life.isUnknown, !other.isUnknown { life.isUnknown = false }
-      if other.undecidedSince != nil { life.undecidedAncestor = parent }
+      if let ancestor { life.undecidedAncestor = ancestor }
       guard let session = other.session, life.session != session else { return }
       if life.session == nil || witness == .perf {
         if let mine = life.session {

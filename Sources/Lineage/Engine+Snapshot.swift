@@ -86,6 +86,7 @@ extension Engine {
 
   private mutating func exchangeLineage(_ archive: inout Archive) throws(JournalError) {
     try archive(&processes)
+    if archive.isReading { restoreBirths() }
     try archive.table(&sessions, 0, SessionState(session: .blank, agent: nil)) {
       (archive, id, state) throws(JournalError) in
       try archive(&id)

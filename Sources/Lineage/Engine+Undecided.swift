@@ -27,16 +27,28 @@ extension Engine {
 
   /// It is known what a process executed, or never will be: so it is of those who were born of it meanwhile.
   mutating func settleBorn(of pid: Int32, isDecided: Bool) {
-    let born = processes.current.values.filter { $0.undecidedAncestor == pid }.sorted {
-      ($0.key.startedAt, $0.key.pid) < ($1.key.startedAt, $1.key.pid)
-    }
-    for child in born {
+    guard let born = undecidedBirths.removeValue(forKey: pid) else { return }
+    // In the order of their births: a parent comes before its child.
+    for child in born.compactMap({ processes[$0] }) where child.undecidedAncestor == pid {
       _ = processes.update(child.key.pid) { life in
         life.undecidedAncestor = nil
         if !isDecided { life.isUnknown = true }
       }
       if isDecided, child.session == nil, let session = processes[pid]?.session { move(child, into: session) }
     }
+  }
+
+  /// A process is born while nobody knows yet what its parent, or one further up, executed.
+  mutating func noteBirth(_ child: Int32, of ancestor: Int32?) {
+    if let ancestor { undecidedBirths[ancestor, default: []].append(child) }
+  }
+
+  /// Finds them again after their lives were read from a snapshot.
+  mutating func restoreBirths() {
+    let born = processes.current.values.filter { $0.undecidedAncestor != nil }.sorted {
+      ($0.key.startedAt, $0.key.pid) < ($1.key.startedAt, $1.key.pid)
+    }
+    for child in born { noteBirth(child.key.pid, of: child.undecidedAncestor) }
   }
 
   /// Makes a process, which was born of one in a session and is in none, one of that session's.

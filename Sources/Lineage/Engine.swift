@@ -33,6 +33,8 @@ public struct Engine {
   var execs: [Int32: [ExecCandidate]] = [:]
   /// Committed execs that wait for their opening, with what they mapped first.
   var undecided: [Int32: FileMapping?] = [:]
+  /// Who was born of those, by way of others or not, while that was so.
+  var undecidedBirths: [Int32: [Int32]] = [:]
   /// CLOCK_MONOTONIC up to which an opening may have been lost.
   var lossUntil: UInt64 = 0
   /// Lineage drained with an earlier batch, but later than its last read.

@@ -69,6 +69,8 @@ struct Life {
   var parentRecord: Int64?
   var epochStarted: UInt64 = 0
 
+  /// Of whom those are born, by way of others or not, who go where it will be known to go.
+  var undecidedOrigin: Int32? { undecidedSince == nil ? undecidedAncestor : key.pid }
   /// Whether it may turn out to be of any session.
   var mayBeAnybodys: Bool { isUnknown || undecidedSince != nil || undecidedAncestor != nil }
 
