@@ -88,7 +88,7 @@ let package = Package(
     .executableTarget(name: "alibi-actor", path: "Tests/Actor"),
     .testTarget(
       name: "ServiceTests",
-      dependencies: ["LinuxKernel", "TestSupport", "alibid", "alibi", "alibi-sender", "alibi-actor"],
+      dependencies: ["LinuxKernel", "TestSupport", "alibid", "alibi", "alibi-sender", "alibi-actor", "alibi-year"],
       swiftSettings: strict),
     .target(name: "CTestActions", path: "Tests/CTestActions"),
     .testTarget(

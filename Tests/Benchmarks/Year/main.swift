@@ -33,6 +33,10 @@ struct Year {
   var days = 400
   var accesses = 25_000
   var seed: UInt64 = 1
+  /// When the last day ends, in seconds since 1970; an hour ago by default: what follows is the service's own.
+  var end = Int64(Clock.wall.now / 1_000_000_000) - 3600
+  /// Whether quarters that are over become segments, or are left to the service.
+  var hasSegments = true
 
   static let sessionsPerDay = 12
   /// Seals a day, of those that have events; the service makes empty ones each minute besides.
@@ -49,11 +53,15 @@ struct Year {
       case "--days": days = Int(value) ?? 0
       case "--accesses": accesses = Int(value) ?? 0
       case "--seed": seed = UInt64(value) ?? 0
+      case "--end": end = Int64(value) ?? 0
+      case "--segments": hasSegments = value != "no"
       default: throw Trouble(description: "\(name): no such option")
       }
     }
     guard state.hasPrefix("/"), place.hasPrefix("/"), days > 0, accesses >= Self.sealsPerDay else {
-      throw Trouble(description: "--state DIR --place DIR [--days N] [--accesses N a day] [--seed N]")
+      throw Trouble(
+        description:
+          "--state DIR --place DIR [--days N] [--accesses N a day] [--seed N] [--end SECONDS] [--segments no]")
     }
   }
 
@@ -70,9 +78,7 @@ struct Year {
     var random = Random(state: seed)
     let system = try fileSystemID(path: Array(place.utf8))
     let device = try FileStatus(path: Array(place.utf8)).device
-    let now = Int64(Clock.wall.now)
-    // The last day ends an hour ago: what follows is the service's own.
-    let end = now - 3_600_000_000_000
+    let end = end * 1_000_000_000
     let start = end - Int64(days) * Self.day
     func at(_ nanoseconds: Int64) -> Timestamp { Timestamp(nanoseconds: nanoseconds) }
     let boot = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8).trimmingCharacters(
@@ -162,7 +168,7 @@ struct Year {
       closing += Clock.monotonic.now - begun
       // As the service does it, on a thread of its own, when the day's epoch is closed.
       let opened = Clock.monotonic.now
-      let made = try Keeper.makeSegments(writer)
+      let made = hasSegments ? try Keeper.makeSegments(writer) : 0
       if made > 0 {
         try sealer.sign(writer, keys)
         moving += Clock.monotonic.now - opened
