@@ -19,6 +19,8 @@ enum HeldFiles {
       guard let status = try? FileStatus(path: link, following: true),
         let path = try? Procfs.link(pid, "fd/\(number)"), !isPathOnly(pid, number)
       else { return nil }
+      // What never had a name is nothing that anybody asks about.
+      if status.links == 0, status.device == MemoryFile.device { return nil }
       let raw = isRaw(status, path)
       guard status.isRegular || raw, let identity = identity(link, status) else { return nil }
       return HeldFile(identity: identity, path: status.links > 0 ? path : nil, isRaw: raw)

@@ -9,8 +9,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -187,6 +189,30 @@ static int loopback6(const struct job *job) {
   return try_connect(AF_INET6, &address, sizeof address);
 }
 
+// Somebody else connects: whoever accepts is told, whatever the kind of socket.
+static int accepting(const struct job *job) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path + 1, job->other, sizeof address.sun_path - 2);
+  int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (server < 0 || bind(server, (void *)&address, sizeof address) < 0 || listen(server, 1) < 0) return errno;
+  pid_t child = fork();
+  if (child == 0) {
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    _exit(connect(client, (void *)&address, sizeof address) < 0);
+  }
+  int accepted = accept4(server, NULL, NULL, SOCK_CLOEXEC);
+  waitpid(child, NULL, 0);
+  return accepted < 0 ? errno : 0;
+}
+
+static int keys(const struct job *job) {
+  (void)job;
+  int master = posix_openpt(O_RDWR | O_NOCTTY);
+  if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0) return errno;
+  int terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+  return terminal < 0 || ioctl(terminal, TIOCSTI, "x") < 0 ? errno : 0;
+}
+
 static int libaio(const struct job *job) {
   (void)job;
   unsigned long context = 0;
@@ -264,7 +290,7 @@ static const struct { const char *name; int (*run)(const struct job *); } calls[
   {"getfd", taker},
   {"handle", by_handle}, {"mount", do_mount}, {"setns", join}, {"module", module}, {"bpf", program},
   {"block", block}, {"connect-unix", local}, {"connect-abstract", abstract}, {"connect-4", loopback},
-  {"connect-6", loopback6}, {"libaio", libaio}, {"fanotify", listener}, {"perf", perf}, {"clock", clock_set},
+  {"connect-6", loopback6}, {"accept", accepting}, {"keys", keys}, {"libaio", libaio}, {"fanotify", listener}, {"perf", perf}, {"clock", clock_set},
   {"audit-nobody", audit_as_nobody}, {"audit-namespace", audit_in_namespace}, {"audit-listen", audit_listening},
   {"audit-register", register_audit},
 };

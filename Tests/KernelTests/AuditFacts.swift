@@ -203,7 +203,8 @@ extension KernelFacts {
         ("module", "55-alibi-kernel", "kernel"), ("bpf", "55-alibi-kernel", "kernel"),
         ("block", "60-alibi-devices", "device"), ("connect-unix", "65-alibi-connect", "connect"),
         ("connect-abstract", "65-alibi-connect", "connect"), ("connect-4", "65-alibi-connect", "connect"),
-        ("connect-6", "65-alibi-connect", "connect"), ("libaio", "70-alibi-async", "async"),
+        ("connect-6", "65-alibi-connect", "connect"), ("accept", "65-alibi-connect", "accept"),
+        ("keys", "47-alibi-terminal", "terminal"), ("libaio", "70-alibi-async", "async"),
         ("fanotify", "75-alibi-sensors", "sensor"), ("perf", "75-alibi-sensors", "sensor"),
         ("clock", "75-alibi-sensors", "clock"),
       ])

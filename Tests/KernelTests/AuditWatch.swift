@@ -131,7 +131,8 @@ enum ShippedRules {
     #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
     .joined(separator: "/") + "/rules/audit"
   static let files = [
-    "10-alibi-exec", "20-alibi-denied", "30-alibi-privilege", "40-alibi-memory", "45-alibi-handles", "50-alibi-mounts",
+    "10-alibi-exec", "20-alibi-denied", "30-alibi-privilege", "40-alibi-memory", "45-alibi-handles",
+    "47-alibi-terminal", "50-alibi-mounts",
     "55-alibi-kernel", "60-alibi-devices", "65-alibi-connect", "70-alibi-async", "75-alibi-sensors", "80-alibi-watches",
     "90-alibi-io-uring",
   ]
