@@ -147,30 +147,10 @@ extension Engine {
       pid, agent: origin.agent, version: origin.version, executable: nil, at: time, joinedLate: false,
       within: origin.session, as: .adopted, facts: origin.facts, &oracle)
     guard let session = processes[pid]?.session else { return }
-    var adopted: Set<Int32> = [pid]
-    var isNew = true
-    while isNew {
-      isNew = false
-      for child in processes.current.values.sorted(by: { $0.key.pid < $1.key.pid })
-      where adopted.contains(child.parent) && child.session == nil
-        && child.key.startedAt.later(by: Self.coarseness) >= time
-      {
-        move(child, into: session)
-        adopted.insert(child.key.pid)
-        isNew = true
-      }
-    }
+    let born = descendants(of: [pid], since: time > Self.coarseness ? time - Self.coarseness : 0)
+    for child in born.compactMap({ processes[$0] }) { move(child, into: session) }
     // What they did before anybody knew is the session's, too.
-    recall(adopted, since: time, &oracle)
-  }
-
-  private mutating func recall(_ pids: Set<Int32>, since time: UInt64, _ oracle: inout some Oracle) {
-    let now = batch
-    defer { batch = now }
-    for (end, bytes) in recent.events(since: time) {
-      batch = end
-      unsafe recall(pids, for: nil, bytes.span.bytes, &oracle)
-    }
+    recall(Set(born + [pid]), for: nil, since: time, &oracle)
   }
 
   /// Forgets requests that nothing can come of any more.

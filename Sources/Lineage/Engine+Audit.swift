@@ -301,12 +301,7 @@ extension Engine {
     var waiting = audit.assembler.waiting
     try archive(&waiting)
     guard archive.isReading else { return }
-    for (bytes, since) in retries {
-      unsafe gather(audit: bytes.span.bytes)
-      audit.assembler.finish { audit.retries.append(($0, since)) }
-      audit.retries += audit.events.map { ($0, since) }
-      audit.events.removeAll()
-    }
+    audit.retries = retries.compactMap { bytes, since in AuditEvent(whole: bytes).map { ($0, since) } }
     if !waiting.isEmpty { unsafe gather(audit: waiting.span.bytes) }
     // What their records tell was taken in when they came.
     audit.standing.changes.removeAll()

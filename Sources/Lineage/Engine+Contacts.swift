@@ -160,45 +160,51 @@ extension Engine {
     _ pids: Set<Int32>, _ deputy: Deputy, since time: UInt64, _ oracle: inout some Oracle
   ) -> Bool {
     var asked = pids.filter { processes[$0]?.session == nil }
-    var isNew = !asked.isEmpty
-    while isNew {
-      isNew = false
-      for life in processes.current.values
-      where asked.contains(life.parent) && life.key.startedAt >= time && life.session == nil {
-        if asked.insert(life.key.pid).inserted { isNew = true }
-      }
-    }
+    asked.formUnion(descendants(of: asked, since: time))
     asked = asked.filter { processes.makeDeputy($0, deputy) }
     for pid in asked.sorted() {
       unrecordedDeputies[pid] = batch.upper
-      recall(pid, deputy, since: time, &oracle)
+      recall([pid], for: deputy, since: time, &oracle)
     }
     // Whom those asked when they were nobody's.
     audit.requeued += audit.others.filter { asked.contains($0.pid) && monotonic($0.event) >= time }.map(\.event)
     return !asked.isEmpty
   }
 
+  /// Who was born of processes since a moment, by way of others or not, and is in no session; parents before children.
+  func descendants(of pids: Set<Int32>, since time: UInt64) -> [Int32] {
+    guard !pids.isEmpty else { return [] }
+    var family = pids
+    return processes.births(since: time).compactMap { birth in
+      guard family.contains(birth.parent), processes[birth.child]?.session == nil, family.insert(birth.child).inserted
+      else { return nil }
+      return birth.child
+    }
+  }
+
   /// After accesses: what any of those may have done who were gone before they were looked for.
   mutating func recallGone(_ oracle: inout some Oracle) {
-    for (deputy, time) in audit.gone { recall(nil, deputy, since: time, &oracle) }
+    for (deputy, time) in audit.gone { recall(nil, for: deputy, since: time, &oracle) }
     audit.gone.removeAll(keepingCapacity: true)
   }
 
-  /// Keeps as a deputy's what a bystander did since, though it was nobody's when it was read; of everybody where nobody
-  /// can be named.
-  private mutating func recall(_ pid: Int32?, _ deputy: Deputy, since time: UInt64, _ oracle: inout some Oracle) {
+  /// Keeps what bystanders did since, though it was nobody's when it was read.
+  ///
+  /// - Parameters:
+  ///   - pids: whose; nil for everybody's, where nobody can be named.
+  ///   - deputy: as what they did it; nil for what they are now.
+  mutating func recall(_ pids: Set<Int32>?, for deputy: Deputy?, since time: UInt64, _ oracle: inout some Oracle) {
     let now = batch
     defer { batch = now }
     for (end, bytes) in recent.events(since: time) {
       batch = end
-      unsafe recall(pid.map { [$0] }, for: deputy, bytes.span.bytes, &oracle)
+      unsafe recall(pids, for: deputy, bytes.span.bytes, &oracle)
     }
   }
 
-  /// - Parameters:
-  ///   - pids: whose; nil for everybody's.
-  ///   - deputy: as what they did it; nil for what they are now.
-  mutating func recall(_ pids: Set<Int32>?, for deputy: Deputy?, _ bytes: RawSpan, _ oracle: inout some Oracle) {
+  private mutating func recall(
+    _ pids: Set<Int32>?, for deputy: Deputy?, _ bytes: RawSpan, _ oracle: inout some Oracle
+  ) {
     var offset = 0
     while let record = try? FanotifyRecord.next(in: bytes, at: &offset) {
       guard pids?.contains(record.pid) ?? true, let file = record.target.flatMap({ identity($0, in: bytes) }) else {

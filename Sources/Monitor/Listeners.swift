@@ -28,7 +28,7 @@ enum Listeners {
       sockets = bases.flatMap { base in ["tcp", "tcp6", "udp", "udp6"].map { base + $0 } }
         .reduce(into: []) { $0.formUnion(network(port, text($1))) }
     }
-    return sockets.isEmpty ? [] : holders(of: sockets)
+    return sockets.isEmpty ? [] : holders(of: Set(sockets.map { Array("socket:[\($0)]".utf8) }))
   }
 
   private static func text(_ path: String) -> [UInt8] { (try? Procfs.file(path, limit: 64 << 20)) ?? [] }
@@ -110,10 +110,9 @@ enum Listeners {
     return value
   }
 
-  /// Who has a descriptor of one of the sockets.
-  private static func holders(of sockets: Set<UInt64>) -> [Int32] {
-    let links = Set(sockets.map { Array("socket:[\($0)]".utf8) })
-    return ((try? Procfs.pids()) ?? []).filter { pid in
+  /// Who has a descriptor whose link in /proc says one of these.
+  static func holders(of links: Set<[UInt8]>) -> [Int32] {
+    ((try? Procfs.pids()) ?? []).filter { pid in
       ((try? Procfs.descriptors(pid)) ?? []).contains { number in
         (try? Procfs.link(pid, "fd/\(number)")).map(links.contains) ?? false
       }

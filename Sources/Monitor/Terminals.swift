@@ -7,11 +7,7 @@ enum Terminals {
   static func readers(_ pid: Int32, _ descriptor: Int32, _ name: [UInt8]) -> [Int32]? {
     let held = (try? Procfs.link(pid, "fd/\(descriptor)")).flatMap { $0.starts(with: "/dev/".utf8) ? $0 : nil }
     guard let terminal = held ?? path(of: name) else { return nil }
-    return ((try? Procfs.pids()) ?? []).filter { pid in
-      ((try? Procfs.descriptors(pid)) ?? []).contains { number in
-        (try? Procfs.link(pid, "fd/\(number)")).map { $0 == terminal } ?? false
-      }
-    }
+    return Listeners.holders(of: [terminal])
   }
 
   /// The device of a terminal that audit calls `pts0`, `tty1` or `ttyS0`.
