@@ -24,22 +24,10 @@ struct AdoptionTests {
     return scene
   }
 
-  private func call(_ number: Int, _ pid: Int32, _ key: String) -> (type: UInt16, text: String) {
-    (
-      1300,
-      "arch=c000003e syscall=\(number) success=yes exit=0 a0=3 a1=0 a2=0 a3=0 items=0 ppid=1 pid=\(pid) auid=1000 "
-        + "uid=1000 gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" "
-        + "exe=\"/usr/bin/x\" key=\"\(key)\""
-    )
-  }
-
-  private func hex(_ text: String) -> String {
-    Array(text.utf8).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined().uppercased()
-  }
-
   private func run(_ scene: inout Scene, _ pid: Int32, _ words: [String], at milliseconds: UInt64? = nil) {
-    let arguments = words.enumerated().map { "a\($0.offset)=\(hex($0.element))" }.joined(separator: " ")
-    scene.audit([call(59, pid, "alibi-exec"), (1309, "argc=\(words.count) \(arguments)")], milliseconds: milliseconds)
+    let arguments = words.enumerated().map { "a\($0.offset)=\(AuditText.hex($0.element))" }.joined(separator: " ")
+    scene.audit(
+      [AuditText.call(59, pid, "alibi-exec"), (1309, "argc=\(words.count) \(arguments)")], milliseconds: milliseconds)
   }
 
   /// The session's launcher (201) asks the server for something.
@@ -47,7 +35,7 @@ struct AdoptionTests {
     scene.fork(200, 201)
     scene.exec(201, 10, program, inode: 902)
     run(&scene, 201, words)
-    scene.audit([call(42, 201, "alibi-connect"), (1306, "saddr=0100\(hex("/run/door\0"))")])
+    scene.audit([AuditText.call(42, 201, "alibi-connect"), AuditText.address("/run/door")])
   }
 
   /// A child of the server executes something.
@@ -110,7 +98,7 @@ struct AdoptionTests {
     try scene.batch()
     run(&scene, 201, ["tmux", "new-window", "cat secret"], at: asked)
     scene.audit(
-      [call(42, 201, "alibi-connect"), (1306, "saddr=0100\(hex("/run/door\0"))")], milliseconds: asked)
+      [AuditText.call(42, 201, "alibi-connect"), AuditText.address("/run/door")], milliseconds: asked)
     run(&scene, 401, ["sh", "-c", "cat secret"], at: executed)
     try scene.batch()
     let session = try #require(adopted(scene).first)

@@ -20,17 +20,6 @@ struct AuditTests {
     return scene
   }
 
-  private func call(
-    _ number: Int, _ pid: Int32, _ key: String, exit: Int = 0, a0: String = "ffffff9c", items: Int = 0
-  ) -> (type: UInt16, text: String) {
-    (
-      1300,
-      "arch=c000003e syscall=\(number) success=\(exit < 0 ? "no" : "yes") exit=\(exit) a0=\(a0) a1=0 a2=0 a3=0 "
-        + "items=\(items) ppid=1 pid=\(pid) auid=1000 uid=1000 gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 "
-        + "sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" exe=\"/usr/bin/x\" key=\"\(key)\""
-    )
-  }
-
   private func deputies(_ scene: Scene, _ name: String) -> [Access] {
     scene.accesses("/home/u/proj/" + name).filter { $0.operations.contains(.contacted) }
   }
@@ -39,7 +28,7 @@ struct AuditTests {
   private static let door = "saddr=01002F72756E2F646F6F7200"
 
   private func connect(_ scene: inout Scene, _ pid: Int32, exit: Int = 0, _ address: String = Self.door) {
-    scene.audit([call(42, pid, "alibi-connect", exit: exit), (1306, address)])
+    scene.audit([AuditText.call(42, pid, "alibi-connect", exit: exit), (1306, address)])
   }
 
   // MARK: - Commands
@@ -51,7 +40,7 @@ struct AuditTests {
     scene.exec(201, 10, "curl", inode: 60)
     try scene.batch()
     scene.audit([
-      call(59, 201, "alibi-exec", items: 0), (1309, "argc=3 a0=\"curl\" a1=\"--token\" a2=\"abc\""),
+      AuditText.call(59, 201, "alibi-exec", items: 0), (1309, "argc=3 a0=\"curl\" a1=\"--token\" a2=\"abc\""),
       (1307, "cwd=\"/home/u/proj\""),
     ])
     try scene.batch()
@@ -72,8 +61,10 @@ struct AuditTests {
     scene.fork(200, 201)
     scene.exec(201, 10, "env", inode: 60)
     scene.exec(201, 10, "cat", inode: 61)
-    for name in ["env", "cat"] { scene.audit([call(59, 201, "alibi-exec"), (1309, "argc=1 a0=\"\(name)\"")]) }
-    scene.audit([call(59, 300, "alibi-exec"), (1309, "argc=1 a0=\"private\"")])
+    for name in ["env", "cat"] {
+      scene.audit([AuditText.call(59, 201, "alibi-exec"), (1309, "argc=1 a0=\"\(name)\"")])
+    }
+    scene.audit([AuditText.call(59, 300, "alibi-exec"), (1309, "argc=1 a0=\"private\"")])
     try scene.batch()
     let commands = scene.findings.compactMap { if case .command(let command) = $0 { command } else { nil } }
     #expect(commands.map(\.arguments) == [[Array("env".utf8)], [Array("cat".utf8)]])
@@ -86,18 +77,18 @@ struct AuditTests {
   func denied() throws {
     var scene = try scene()
     scene.audit([
-      call(257, 200, "alibi-denied", exit: -13, items: 1), (1307, "cwd=\"/home/u/proj\""),
+      AuditText.call(257, 200, "alibi-denied", exit: -13, items: 1), (1307, "cwd=\"/home/u/proj\""),
       (
         1302,
         "item=0 name=\"../secret\" inode=77 dev=08:01 mode=0100600 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL cap_fp=0"
       ),
     ])
     scene.audit([
-      call(257, 200, "alibi-denied", exit: -1, a0: "5", items: 1), (1307, "cwd=\"/home/u/proj\""),
+      AuditText.call(257, 200, "alibi-denied", exit: -1, a0: "5", items: 1), (1307, "cwd=\"/home/u/proj\""),
       (1302, "item=0 name=\"relative\" nametype=UNKNOWN cap_fp=0"),
     ])
     scene.audit([
-      call(257, 300, "alibi-denied", exit: -13, items: 1), (1307, "cwd=\"/\""),
+      AuditText.call(257, 300, "alibi-denied", exit: -13, items: 1), (1307, "cwd=\"/\""),
       (1302, "item=0 name=\"/private\" nametype=UNKNOWN cap_fp=0"),
     ])
     try scene.batch()
@@ -124,7 +115,7 @@ struct AuditTests {
     scene.read(400, "target", 61)
     scene.read(300, "other", 62)
     try scene.batch()
-    scene.audit([call(42, 200, "alibi-connect"), (1306, Self.door)], milliseconds: asked)
+    scene.audit([AuditText.call(42, 200, "alibi-connect"), (1306, Self.door)], milliseconds: asked)
     try scene.batch()
     scene.read(400, "later", 63)
     scene.fork(400, 401)
@@ -183,7 +174,7 @@ struct AuditTests {
     scene.read(500, "target", 61)
     let asked = scene.now / 1_000_000 - 1
     try scene.batch()
-    scene.audit([call(42, 200, "alibi-connect"), (1306, Self.door)], milliseconds: asked)
+    scene.audit([AuditText.call(42, 200, "alibi-connect"), (1306, Self.door)], milliseconds: asked)
     try scene.batch()
     #expect(deputies(scene, "target").count == 1)
   }
@@ -191,9 +182,11 @@ struct AuditTests {
   @Test("a process that is traced, or whose memory is read")
   func traced() throws {
     var scene = try scene()
-    scene.audit([call(101, 200, "alibi-memory", a0: "4206"), (1318, "opid=300 oauid=1 ouid=1 oses=1 ocomm=\"sh\"")])
-    scene.audit([call(310, 200, "alibi-memory", exit: 8, a0: "190")])
-    scene.audit([call(101, 200, "alibi-memory", a0: "0")])
+    scene.audit([
+      AuditText.call(101, 200, "alibi-memory", a0: "4206"), (1318, "opid=300 oauid=1 ouid=1 oses=1 ocomm=\"sh\""),
+    ])
+    scene.audit([AuditText.call(310, 200, "alibi-memory", exit: 8, a0: "190")])
+    scene.audit([AuditText.call(101, 200, "alibi-memory", a0: "0")])
     scene.read(300, "first", 61)
     scene.read(400, "second", 62)
     try scene.batch()
@@ -210,7 +203,7 @@ struct AuditTests {
     // A recorder that takes over knows nothing of before.
     scene.engine.recent = RecentEvents()
     scene.wait(seconds: 5)
-    scene.audit([call(42, 200, "alibi-connect"), (1306, Self.door)], milliseconds: asked)
+    scene.audit([AuditText.call(42, 200, "alibi-connect"), (1306, Self.door)], milliseconds: asked)
     #expect(throws: Never.self) { try scene.batch() }
     #expect(scene.gaps.contains { $0.source == "deputies" })
   }

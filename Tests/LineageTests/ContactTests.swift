@@ -28,27 +28,11 @@ struct ContactTests {
   }
 
   private func connect(_ scene: inout Scene, _ pid: Int32, _ name: String) {
-    let bytes = Array("/run/\(name)".utf8) + [0]
-    let hex = bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined().uppercased()
-    scene.audit([
-      (
-        1300,
-        "arch=c000003e syscall=42 success=yes exit=0 a0=3 a1=0 a2=0 a3=0 items=0 ppid=1 pid=\(pid) auid=1000 uid=1000 "
-          + "gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" "
-          + "exe=\"/usr/bin/x\" key=\"alibi-connect\""
-      ), (1306, "saddr=0100\(hex)"),
-    ])
+    scene.audit([AuditText.call(42, pid, "alibi-connect", a0: "3"), AuditText.address("/run/\(name)")])
   }
 
   private func accept(_ scene: inout Scene, _ pid: Int32) {
-    scene.audit([
-      (
-        1300,
-        "arch=c000003e syscall=288 success=yes exit=4 a0=3 a1=0 a2=0 a3=0 items=0 ppid=1 pid=\(pid) auid=1000 uid=1000 "
-          + "gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" "
-          + "exe=\"/usr/bin/x\" key=\"alibi-accept\""
-      )
-    ])
+    scene.audit([AuditText.call(288, pid, "alibi-accept", exit: 4, a0: "3")])
   }
 
   @Test("what a server was connected with before is asked, too, but not through one that answers for itself")
@@ -114,14 +98,7 @@ struct ContactTests {
   func inherited() throws {
     var scene = try scene()
     scene.readers["pts0"] = [300, 200]
-    scene.audit([
-      (
-        1300,
-        "arch=c000003e syscall=16 success=yes exit=0 a0=0 a1=5412 a2=0 a3=0 items=0 ppid=1 pid=200 auid=1000 uid=1000 "
-          + "gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" "
-          + "exe=\"/usr/bin/x\" key=\"alibi-terminal\""
-      )
-    ])
+    scene.audit([AuditText.call(16, 200, "alibi-terminal", a0: "0", a1: "5412")])
     scene.read(300, "typed", 50)
     scene.read(800, "other", 51)
     try scene.batch()

@@ -38,12 +38,7 @@ struct PlaceTests {
       case .truncate: (76, "0", "0")
       }
     scene.audit([
-      (
-        1300,
-        "arch=c000003e syscall=\(number) success=\(exit < 0 ? "no" : "yes") exit=\(exit) a0=ffffff9c a1=\(first) "
-          + "a2=\(second) a3=0 items=1 ppid=1 pid=\(pid) auid=1000 uid=1000 gid=1000 euid=1000 suid=1000 fsuid=1000 "
-          + "egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" exe=\"/usr/bin/x\" key=\"\(key)\""
-      ),
+      AuditText.call(number, pid, key, exit: exit, a1: first, a2: second, items: 1),
       (1307, "cwd=\"/home/u/proj\""),
       (
         1302,
@@ -174,12 +169,7 @@ struct PlaceTests {
 
     var ring = try scene()
     ring.audit([
-      (
-        1300,
-        "arch=c000003e syscall=425 success=yes exit=3 a0=8 a1=1 a2=0 a3=0 items=0 ppid=1 pid=201 auid=1000 uid=1000 "
-          + "gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" "
-          + "exe=\"/usr/bin/x\" key=\"alibi-async\""
-      )
+      AuditText.call(425, 201, "alibi-async", exit: 3, a0: "8", a1: "1")
     ])
     ring.read(201, "a.txt", 60)
     try ring.batch()

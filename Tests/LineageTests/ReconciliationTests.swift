@@ -30,12 +30,7 @@ struct ReconciliationTests {
   ) {
     scene.audit(
       [
-        (
-          1300,
-          "arch=c000003e syscall=59 success=yes exit=0 a0=1 a1=1 a2=1 a3=1 items=1 ppid=1 pid=\(pid) auid=1000 uid=1000 "
-            + "gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"x\" "
-            + "exe=\"\(path)\" key=\"\(key)\""
-        ),
+        AuditText.call(59, pid, key, a0: "1", a1: "1", a2: "1", items: 1, executable: path),
         (1309, "argc=1 a0=\"\(arguments)\""), (1307, "cwd=\"/home/u/proj\""),
         (
           1302,
