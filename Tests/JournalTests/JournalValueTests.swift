@@ -64,6 +64,12 @@ extension RunEntry: Sample {
   }
 }
 
+extension MovedMounts: Sample {
+  static func any(_ random: inout Random) -> Self {
+    Self(places: (0..<Int(random.next() % 4)).map { _ in random.bytes(upTo: 40) })
+  }
+}
+
 extension MountTableEntry: Sample {
   static func any(_ random: inout Random) -> Self {
     Self(
@@ -75,7 +81,7 @@ extension MountTableEntry: Sample {
 
 private let samples: [any Sample.Type] = [
   BatchEnd.self, LossEntry.self, FileSystemEntry.self, ObservedProcess.self, DescriptorEvent.self,
-  RunEntry.self, MountTableEntry.self,
+  RunEntry.self, MountTableEntry.self, MovedMounts.self,
 ]
 
 struct JournalValueTests {
@@ -126,7 +132,10 @@ struct JournalValueTests {
 
   @Test("each kind of value has a kind of entry of its own")
   func kinds() {
-    #expect(samples.map { $0.kind } == [.batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run, .mountTable])
+    #expect(
+      samples.map { $0.kind } == [
+        .batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run, .mountTable, .mountsChanged,
+      ])
   }
 
   @Test("a source of loss and a way of watching that are not known are refused where they stand")
