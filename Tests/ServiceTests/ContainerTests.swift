@@ -89,6 +89,50 @@ extension ServiceTests {
       #expect(service.alibi("verify", "--full").status == 0)
     }
 
+    @Test(
+      "over a restart of the service: containers that a session started, and what is asked of the daemon in other ways")
+    func restart() throws {
+      let agent = try StandInAgent()
+      let names = ["detached", "image", "raw", "other"]
+      let files = try Dictionary(uniqueKeysWithValues: names.map { ($0, try agent.file($0)) })
+      let place = agent.home("work")
+      func read(_ name: String) -> String {
+        "while [ ! -e \(place)/go ]; do sleep 0.1; done; cat \(place)/\(name); touch \(place)/\(name).done"
+      }
+      let host = try ContainerHost(command: read("image"))
+      defer { host.end() }
+      let docker = host.client, run = "run -d --network none \(host.volumes) -v \(place):\(place)"
+      try host.person(
+        "\(docker) create --name raw --network none \(host.volumes) -v \(place):\(place) image sh -c '\(read("raw"))'")
+      let service = try ServiceUnderTest(audit: true)
+      let asked = try agent.run(
+        """
+        set -e
+        export \(host.environment)
+        docker=/usr/bin/docker
+        $docker \(run) image sh -c '\(read("detached"))'
+        $docker \(run) image
+        printf 'POST /containers/raw/start HTTP/1.0\\r\\n\\r\\n' | socat -t 5 - UNIX-CONNECT:\(host.door) | grep -q 204
+        """)
+      #expect(asked.status == 0, "\(asked.errors)")
+      try eventually("the container is adopted") { try adopted(service) == 1 }
+      // Who works for a session is kept for the next run once it has lived a while.
+      Thread.sleep(forTimeInterval: 2)
+      _ = service.moment()
+      _ = try service.stop()
+      try service.restart()
+      let from = service.moment()
+      try host.person("touch \(place)/go; cat \(place)/other > /dev/null")
+      for name in names.dropLast() {
+        try eventually("it reads \(name)") { FileManager.default.fileExists(atPath: "\(place)/\(name).done") }
+      }
+      expect(service, try #require(files["detached"]), 1, from: from)
+      for name in ["image", "raw"] {
+        expect(service, try #require(files[name]), 2, "contacted: record", from: from)
+      }
+      try expectUntouched(service, try #require(files["other"]), from: from)
+    }
+
     @Test("runc, which a session runs itself: the container is of its tree")
     func runc() throws {
       let service = try ServiceUnderTest()
@@ -123,8 +167,10 @@ extension ServiceTests {
 
 /// A container daemon of the test's own, without a network, and an image that takes its programs from the host.
 final class ContainerHost {
-  /// The command by which to talk to it.
-  let client: String
+  /// The command by which to talk to it, and what that has in its environment.
+  let client: String, environment: String
+  /// Its socket.
+  let door: String
   /// What each container needs to have programs.
   let volumes = "-v /usr:/usr:ro"
   private let place: ScratchDirectory
@@ -138,7 +184,9 @@ final class ContainerHost {
   /// - Parameter command: what a container runs that is told nothing.
   init(command: String) throws {
     place = try ScratchDirectory(in: "/tmp", owner: 0)
-    client = "HOME=\(place("home")) DOCKER_HOST=unix://\(place("door")) /usr/bin/docker"
+    door = place("door")
+    environment = "HOME=\(place("home")) DOCKER_HOST=unix://\(door)"
+    client = environment + " /usr/bin/docker"
     do {
       try start()
       try Self.fill(place("image"))
@@ -169,14 +217,14 @@ final class ContainerHost {
       try Subprocess(
         "/usr/sbin/dockerd",
         [
-          "--config-file", place("daemon.json"), "--host", "unix://" + place("door"), "--containerd",
+          "--config-file", place("daemon.json"), "--host", "unix://" + door, "--containerd",
           place("containerd.sock"), "--data-root", place("data"), "--exec-root", place("exec"), "--pidfile",
           place("pid"), "--bridge", "none", "--iptables=false",
           "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--userland-proxy=false", "--cgroup-parent",
           "/" + group, "--exec-opt", "native.cgroupdriver=cgroupfs", "--storage-driver", "overlay2",
         ]))
     try eventually("docker answers") { try Subprocess.run("/bin/sh", ["-c", client + " info"]).status == 0 }
-    try Self.shell("chmod 755 \(place("home")); chmod 666 \(place("door"))")
+    try Self.shell("chmod 755 \(place("home")); chmod 666 \(door)")
   }
 
   /// Somebody who is no agent.
