@@ -27,9 +27,9 @@ public struct MountEntry: Hashable, Sendable {
     table.sorted { ($0.root.count, $0.id) < ($1.root.count, $1.id) }
   }
 
-  /// Beneath where names may be others than before, because mounts came or went: a file system's directories are told by
-  /// the best of its mounts, so wherever one is or was mounted of which any mount changed. What comes and goes over other
-  /// file systems, as a container's layers and its memory do, changes no name of theirs.
+  /// Beneath where names may be others than before, because mounts came or went. A directory is told by the best mount of
+  /// its file system that reaches it: one that went takes its names along, and one that came the names of those that are
+  /// no better. What comes and goes elsewhere, as a container's layers and binds do, changes none.
   public static func moved(_ old: [MountEntry], _ new: [MountEntry]) -> Set<[UInt8]> {
     struct Place: Hashable {
       var id: UInt32
@@ -43,8 +43,14 @@ public struct MountEntry: Hashable, Sendable {
         table.map { Place(id: $0.id, parent: $0.parent, device: $0.device, root: $0.root, mountPoint: $0.mountPoint) })
     }
     let (before, after) = (places(old), places(new))
-    let changed = Set(before.symmetricDifference(after).map(\.device))
-    return Set(before.union(after).filter { changed.contains($0.device) }.map(\.mountPoint))
+    var moved = Set(before.symmetricDifference(after).map(\.mountPoint))
+    for came in after.subtracting(before) {
+      for other in before.union(after)
+      where other.device == came.device && (came.root.count, came.id) <= (other.root.count, other.id) {
+        moved.insert(other.mountPoint)
+      }
+    }
+    return moved
   }
 
   /// The name that records use for a path which may lead through a bind mount: the one beneath the file system's

@@ -3,7 +3,7 @@ public struct MovedMounts: JournalValue, Hashable, Sendable {
   /// See `JournalValue`.
   public static let kind = EntryKind.mountsChanged
 
-  /// Where the file systems are, or were, mounted that the changed mounts are of.
+  /// Where those mounts are, or were, and others by which the same directories were told.
   public var places: [[UInt8]]
 
   /// These places.

@@ -22,7 +22,7 @@ struct MountTests {
     #expect(found.last?.time.to.nanoseconds == now)
   }
 
-  @Test("a mount that comes or goes makes nothing forgotten but the names beneath where its file system is mounted")
+  @Test("a mount that comes or goes makes nothing forgotten but the names beneath the places that it concerns")
   func moved() throws {
     var scene = try Scene()
     scene.paths[13] = "/mnt/disk/data"
