@@ -170,6 +170,7 @@ extension Engine {
     case .memory:
       guard told.hasSucceeded else { return true }
       if let object = told.object {
+        reachMemory(of: object, by: told.pid, at: time)
         contact([object], for: asker, since: time, source, &oracle)
       } else if let session {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.

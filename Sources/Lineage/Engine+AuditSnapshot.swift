@@ -55,6 +55,7 @@ extension Engine {
       try archive(&file)
       try archive(&origin)
     }
+    try archive.list(&memoryOfGone)
     try archive(&recent)
     try exchangeEvents(&archive)
   }

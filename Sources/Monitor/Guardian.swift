@@ -124,6 +124,7 @@ public final class Guardian {
     for (name, missing) in [
       ("perf task records", holdings.sources.witnesses.perfMissing),
       ("the process connector", holdings.sources.witnesses.connectorMissing),
+      ("the watch on other processes' memory", holdings.sources.witnesses.memoryMissing),
     ] {
       if let missing { logger.warning("\(name) cannot be opened: \(missing)") }
     }

@@ -54,6 +54,14 @@ extension DescriptorEvent: Sample {
   }
 }
 
+extension MemoryEvent: Sample {
+  static func any(_ random: inout Random) -> Self {
+    Self(
+      mask: random.number(), pid: random.number(), inode: random.number(), path: random.bytes(upTo: 60),
+      since: random.number(), until: random.number())
+  }
+}
+
 extension RunEntry: Sample {
   static func any(_ random: inout Random) -> Self {
     Self(
@@ -75,7 +83,7 @@ extension MountTableEntry: Sample {
 
 private let samples: [any Sample.Type] = [
   BatchEnd.self, LossEntry.self, FileSystemEntry.self, ObservedProcess.self, DescriptorEvent.self,
-  RunEntry.self, MountTableEntry.self,
+  RunEntry.self, MountTableEntry.self, MemoryEvent.self,
 ]
 
 struct JournalValueTests {
@@ -126,14 +134,17 @@ struct JournalValueTests {
 
   @Test("each kind of value has a kind of entry of its own")
   func kinds() {
-    #expect(samples.map { $0.kind } == [.batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run, .mountTable])
+    #expect(
+      samples.map { $0.kind } == [
+        .batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run, .mountTable, .memory,
+      ])
   }
 
   @Test("a source of loss and a way of watching that are not known are refused where they stand")
   func unknownCases() {
     var random = Random(seed: 1)
     var loss = LossEntry.any(&random).payload
-    for raw in [0, 7, 255] as [UInt8] {
+    for raw in [0, 8, 255] as [UInt8] {
       loss[0] = raw
       #expect(throws: JournalError.truncated(offset: 0)) { try LossEntry(payload: loss) }
     }

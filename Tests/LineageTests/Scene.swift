@@ -121,7 +121,7 @@ struct Scene {
 
   // MARK: - What the kernel says
 
-  private mutating func add(_ value: some JournalValue) { add(value.payload, type(of: value).kind) }
+  mutating func add(_ value: some JournalValue) { add(value.payload, type(of: value).kind) }
 
   private mutating func add(_ payload: [UInt8], _ kind: EntryKind) {
     var writer = ByteWriter()

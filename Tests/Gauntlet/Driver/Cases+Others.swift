@@ -63,7 +63,7 @@ extension NamedCase {
       agent: "at 300 do 2 fifo-request $M/door ;", bystander: "do 1 fifo-serve $M/door $1 ;", asks: ["$1"]),
     .init(
       name: "B9b", title: "ptrace of somebody else", expected: .hazard, agent: "at 200 do 2 trace 31904 ;",
-      bystander: "pid 31904 { at 400 do 1 read $1 ; }", asks: ["$1"], needsAudit: true),
+      bystander: "pid 31904 { do 1 read $1 ; at 400 }", asks: ["$1"], needsAudit: true),
     .init(
       name: "B9c", title: "a file that the session wrote and somebody runs", expected: .hazard,
       agent: "do 1 plant $M/hook $1 ;", bystander: "at 400 do 2 exec $M/hook ;", asks: ["$1"]),
