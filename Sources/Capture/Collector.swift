@@ -211,9 +211,12 @@ public final class Collector: @unchecked Sendable {
     for entry in mounts.refresh() { write(entry) }
     writeMountTables()
     mailbox.places = mounts.places
-    if mounts.hasMoved {
-      mounts.hasMoved = false
-      write(.mountsChanged, [])
+    if !mounts.moved.isEmpty {
+      let bytes = mounts.moved.reduce(0) { $0 + $1.count }
+      // Of very many it is enough to know that they may be anywhere.
+      let places = bytes > 1 << 16 ? [[UInt8(ascii: "/")]] : mounts.moved.sorted { $0.lexicographicallyPrecedes($1) }
+      write(MovedMounts(places: places))
+      mounts.moved.removeAll()
     }
     followCPUs()
     lastRefresh = Clock.monotonic.now

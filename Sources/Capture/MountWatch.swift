@@ -43,8 +43,8 @@ final class MountWatch {
   private var looked: UInt64
   /// The host's own mounts at the last look.
   private var ownTable: [UInt8] = []
-  /// Whether they were others at the look before; for the caller to take.
-  var hasMoved = false
+  /// Beneath where names may be others than at the look before; for the caller to take.
+  var moved: Set<[UInt8]> = []
   /// CLOCK_MONOTONIC when every mark was last seen in place.
   private var proven = Clock.monotonic.now
 
@@ -195,11 +195,11 @@ final class MountWatch {
     _ changes: inout [FileSystemEntry]
   ) -> [UInt8]? {
     guard let text = try? Procfs.file("/proc/\(process)/mountinfo", limit: 16 << 20) else { return nil }
+    let table = MountEntry.table(text)
     if root.isEmpty {
-      hasMoved = hasMoved || (!ownTable.isEmpty && ownTable != text)
+      if !ownTable.isEmpty, ownTable != text { moved.formUnion(MountEntry.moved(MountEntry.table(ownTable), table)) }
       ownTable = text
     }
-    let table = MountEntry.table(text)
     for mount in table { present[mount.device, default: []].insert(mount.id) }
     for mount in table {
       if let known = watched[mount.device] {

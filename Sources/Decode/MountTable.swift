@@ -27,6 +27,26 @@ public struct MountEntry: Hashable, Sendable {
     table.sorted { ($0.root.count, $0.id) < ($1.root.count, $1.id) }
   }
 
+  /// Beneath where names may be others than before, because mounts came or went: a file system's directories are told by
+  /// the best of its mounts, so wherever one is or was mounted of which any mount changed. What comes and goes over other
+  /// file systems, as a container's layers and its memory do, changes no name of theirs.
+  public static func moved(_ old: [MountEntry], _ new: [MountEntry]) -> Set<[UInt8]> {
+    struct Place: Hashable {
+      var id: UInt32
+      var parent: UInt32
+      var device: UInt64
+      var root: [UInt8]
+      var mountPoint: [UInt8]
+    }
+    func places(_ table: [MountEntry]) -> Set<Place> {
+      Set(
+        table.map { Place(id: $0.id, parent: $0.parent, device: $0.device, root: $0.root, mountPoint: $0.mountPoint) })
+    }
+    let (before, after) = (places(old), places(new))
+    let changed = Set(before.symmetricDifference(after).map(\.device))
+    return Set(before.union(after).filter { changed.contains($0.device) }.map(\.mountPoint))
+  }
+
   /// The name that records use for a path which may lead through a bind mount: the one beneath the file system's
   /// best mount. Nil where the path is on no mount of the table.
   public static func canonical(_ path: [UInt8], _ table: [MountEntry]) -> [UInt8]? {

@@ -24,7 +24,7 @@ public enum EntryKind: UInt16, Sendable {
   case run = 10
   /// A barrier somebody asked for; `aux` unused, the payload is its number.
   case barrier = 11
-  /// Mounts of the host's own namespace changed: paths told before may not hold. No payload.
+  /// Mounts of the host's own namespace changed: paths told before may not hold. `MovedMounts`.
   case mountsChanged = 12
   /// Another recorder continues the run: `RunEntry`.
   case resumed = 13

@@ -100,6 +100,12 @@ struct DirectoryNames {
     paths = directory.map { gone in paths.filter { !$0.value.isAtOrBeneath(gone) } } ?? [:]
   }
 
+  /// Mounts came or went there. Who was removed from where is known all the same.
+  mutating func forget(beneath places: [RawPath]) {
+    guard !places.isEmpty else { return }
+    paths = paths.filter { entry in !places.contains { entry.value.isAtOrBeneath($0) } }
+  }
+
   /// Events of the batch may still refer to it; it is forgotten when the batch ends.
   mutating func delete(_ directory: FileIdentity) {
     deleted.append(directory)

@@ -62,6 +62,8 @@ extension Engine {
     noteBirth(child, of: life.undecidedAncestor)
     if life.session == Self.canarySession { pulse.pids.insert(child) }
     processes.begin(life, at: time, lower: batch.lower)
+    // Its parent may be gone by the time that another run looks for whose it is.
+    if life.deputy != nil { unrecordedDeputies[child] = time }
     if let session = life.session { enrol(child, in: session) }
     if run?.hasPerf == true, run?.hasConnector == true {
       halfSeen.append(HalfSeenBirth(key: life.key, reported: batch.upper))
@@ -125,6 +127,7 @@ extension Engine {
         life.isAgentOnly = other.isAgentOnly
       }
     }
+    if other?.deputy != nil { unrecordedDeputies[child] = time }
     let after = processes[child]?.session
     if let other, other.space != nil, processes[child]?.space == nil || before != after, after == other.session {
       leaveSpace(child, at: time)

@@ -58,7 +58,9 @@ extension Engine {
     life.isInterpreter = rules.isInterpreter(life.executable)
     life.isPlainReader = rules.isPlainReader(life.executable)
     life.isKernel = process.executable.isEmpty && [process.pid, process.parent].contains(Self.kernelParent)
-    life.deputy = formerDeputy(process).joined(with: processes[process.parent]?.deputy)
+    let former = formerDeputy(process)
+    life.deputy = former.joined(with: processes[process.parent]?.deputy)
+    if life.deputy != former { unrecordedDeputies[process.pid] = process.time }
     life.agent = match?.agent
     if let survivor = survivors[process.pid],
       process.startedAt.isStart(of: survivor.key)

@@ -221,7 +221,7 @@ public struct Engine {
     batchNumber += 1
     var barriers: [UInt64] = []
     var losses: [LossEntry] = []
-    var haveMountsMoved = false
+    var moved: [RawPath] = []
     var watched: [FileSystemEntry] = []
     var mountTables: [MountTableEntry] = []
     var marks: [UInt64] = []
@@ -258,7 +258,10 @@ public struct Engine {
         // The one before may still have children to tell of in this batch; with its death it is none any more.
         pulse.announce(try Nursery(payload: entry.bytes).pid)
       case .heartbeat: pulse.waiting.append(try Heartbeat(payload: entry.bytes))
-      case .mountsChanged: haveMountsMoved = true
+      case .mountsChanged:
+        // An earlier version did not tell where.
+        let places = entry.bytes.isEmpty ? [[UInt8(ascii: "/")]] : try MovedMounts(payload: entry.bytes).places
+        moved += places.map { RawPath($0) }
       case .mountTable: mountTables.append(try MountTableEntry(payload: entry.bytes))
       case .resumed:
         let resumed = try RunEntry(payload: entry.bytes)
@@ -267,7 +270,7 @@ public struct Engine {
       case .answer, .padding, .memory: break
       }
     }
-    if haveMountsMoved { directories = DirectoryNames() }
+    directories.forget(beneath: moved)
     for entry in watched { note(entry) }
     for entry in mountTables { note(entry) }
     if isResumed { forgetUnmounted() }

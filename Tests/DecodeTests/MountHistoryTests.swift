@@ -23,6 +23,24 @@ struct MountHistoryTests {
     return Set(own.map { String(decoding: $0.from + Array(" ".utf8) + $0.to, as: UTF8.self) })
   }
 
+  @Test("names may change beneath every mount of a file system of which a mount came, went or moved, and nowhere else")
+  func changed() {
+    func moved(_ old: [MountEntry], _ new: [MountEntry]) -> Set<String> {
+      Set(MountEntry.moved(old, new).map { String(decoding: $0, as: UTF8.self) })
+    }
+    let disk = "31 22 8:2 / /mnt/disk rw - ext4 /dev/sdb rw", part = "32 22 8:2 /part /srv rw - ext4 /dev/sdb rw"
+    let layers = "40 22 0:50 / /var/lib/layers/merged rw - overlay overlay rw"
+    let plain = table(Self.root, Self.proc, disk, part)
+    #expect(moved(plain, plain) == [])
+    #expect(moved(plain, table(Self.root, Self.proc, disk, part, layers)) == ["/var/lib/layers/merged"])
+    #expect(moved(table(Self.root, Self.proc, disk, part, layers), plain) == ["/var/lib/layers/merged"])
+    #expect(moved(plain, table(Self.root, Self.proc, disk)) == ["/mnt/disk", "/srv"])
+    let elsewhere = disk.split(separator: " ").map { $0 == "/mnt/disk" ? "/media" : String($0) }.joined(separator: " ")
+    #expect(moved(plain, table(Self.root, Self.proc, elsewhere, part)) == ["/mnt/disk", "/media", "/srv"])
+    #expect(
+      moved(plain, table(Self.root, Self.proc, disk, part, "50 22 8:1 /a /b rw - ext4 /dev/sda rw")) == ["/", "/b"])
+  }
+
   @Test("a bind mount leads to the file system's own path in its time, and in no other")
   func bind() {
     let plain = table(Self.root, Self.proc)

@@ -72,6 +72,12 @@ extension RunEntry: Sample {
   }
 }
 
+extension MovedMounts: Sample {
+  static func any(_ random: inout Random) -> Self {
+    Self(places: (0..<Int(random.next() % 4)).map { _ in random.bytes(upTo: 40) })
+  }
+}
+
 extension MountTableEntry: Sample {
   static func any(_ random: inout Random) -> Self {
     Self(
@@ -84,6 +90,7 @@ extension MountTableEntry: Sample {
 private let samples: [any Sample.Type] = [
   BatchEnd.self, LossEntry.self, FileSystemEntry.self, ObservedProcess.self, DescriptorEvent.self,
   RunEntry.self, MountTableEntry.self, MemoryEvent.self,
+  MovedMounts.self,
 ]
 
 struct JournalValueTests {
@@ -136,7 +143,7 @@ struct JournalValueTests {
   func kinds() {
     #expect(
       samples.map { $0.kind } == [
-        .batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run, .mountTable, .memory,
+        .batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run, .mountTable, .memory, .mountsChanged,
       ])
   }
 

@@ -284,6 +284,47 @@ struct DeputyTests {
     #expect(deputies(scene, "target").isEmpty)
   }
 
+  @Test("the next run knows who was born of those, and whose parents are gone; and so does the one after that")
+  func nextRunOfChildren() throws {
+    func known(_ scene: Scene) -> [FormerDeputy] {
+      scene.findings.compactMap {
+        if case .deputy(let key, let deputy) = $0 { FormerDeputy(key: key, deputy: deputy) } else { nil }
+      }
+    }
+    let init1 = Scene.process(1, parent: 0, "/sbin/init"), shell = Scene.process(100, parent: 1, "/usr/bin/bash")
+    var scene = try scene()
+    write(&scene, 200, "a", 50)
+    try scene.batch()
+    scene.read(300, "a", 50)
+    try scene.batch()
+    scene.wait(seconds: 1)
+    scene.fork(300, 301)
+    scene.fork(301, 302)
+    scene.exit(301)
+    scene.fork(300, 303)
+    try scene.batch()
+    scene.exit(303)
+    scene.wait(seconds: 1)
+    try scene.batch()
+    #expect(known(scene).map(\.key.pid) == [300, 302])
+    var next = try Scene(processes: [init1, shell])
+    next.remember(written: scene.written, deputies: known(scene))
+    let began = try #require(known(scene).last?.key.startedAt)
+    next.observe(Scene.process(302, parent: 1, "/usr/bin/bash", startedAt: began))
+    next.observe(Scene.process(304, parent: 302, "/usr/bin/bash", startedAt: began + 1))
+    try next.batch()
+    next.wait(seconds: 1)
+    try next.batch()
+    #expect(known(next).map(\.key.pid) == [304], "the other one is known already")
+    var last = try Scene(processes: [init1, shell])
+    last.remember(written: scene.written, deputies: known(scene) + known(next))
+    last.observe(Scene.process(304, parent: 1, "/usr/bin/bash", startedAt: began + 1))
+    try last.batch()
+    last.read(304, "secret", 60)
+    try last.batch()
+    #expect(deputies(last, "secret").count == 1)
+  }
+
   @Test("the next run knows what was written, and who works for a session and lives")
   func nextRun() throws {
     var scene = try scene()

@@ -159,6 +159,9 @@ struct Scene {
         since: since ?? seen - 1_000_000, seen: seen))
   }
 
+  /// Mounts came or went there.
+  mutating func move(_ places: [String]) { add(MovedMounts(places: places.map { Array($0.utf8) })) }
+
   mutating func wait(seconds: UInt64) { now += seconds * 1_000_000_000 }
 
   @discardableResult

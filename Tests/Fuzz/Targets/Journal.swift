@@ -41,11 +41,12 @@ private func value(_ kind: EntryKind, _ payload: [UInt8]) throws(JournalError) {
   case .run, .resumed: try twice(RunEntry.self, payload)
   case .nursery: try twice(Nursery.self, payload)
   case .heartbeat: try twice(Heartbeat.self, payload)
+  case .mountsChanged: try twice(MovedMounts.self, payload)
   case .mountTable: try twice(MountTableEntry.self, payload)
   case .auditCheck: try twice(AuditCheck.self, payload)
   case .auditPlaces: try twice(AuditPlaces.self, payload)
   case .memory: try twice(MemoryEvent.self, payload)
-  case .padding, .fanotify, .perf, .connector, .barrier, .mountsChanged, .audit, .auditMark: break
+  case .padding, .fanotify, .perf, .connector, .barrier, .audit, .auditMark: break
   }
 }
 
