@@ -1,7 +1,9 @@
 /// Through what below /proc, proc(5), content that a process holds in memory is reached.
 public enum MemoryPlace: Hashable, Sendable {
-  /// `PID/mem`, `PID/environ`, also below `PID/task/TID`.
+  /// `PID/mem`, also below `PID/task/TID`.
   case process(Int32)
+  /// `PID/environ`, likewise.
+  case environment(Int32)
   /// `kcore`: the machine's memory.
   case machine
 
@@ -19,6 +21,6 @@ public enum MemoryPlace: Hashable, Sendable {
     var owner = Int32(words[words.count - 2])
     if words.count == 4, words[1] == "task", let leader = Int32(words[0]) { owner = leader }
     guard let owner, owner > 0 else { return nil }
-    self = .process(owner)
+    self = last == "mem" ? .process(owner) : .environment(owner)
   }
 }

@@ -11,6 +11,9 @@ extension Engine {
     }
     switch MemoryPlace(path: event.path) {
     case .process(let object): if isOwnMemory(object, of: event.pid) { return }
+    // Who manages processes reads what environment they have, for whomever: that is no file's content, mostly.
+    case .environment(let object):
+      if session(of: event.pid) == nil || isOwnMemory(object, of: event.pid) { return }
     case .machine: break
     case nil:
       memoryOfGone.append(event)

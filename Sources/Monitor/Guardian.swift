@@ -129,7 +129,7 @@ public final class Guardian {
       if let missing { logger.warning("\(name) cannot be opened: \(missing)") }
     }
     if !settings.usesAudit, !settings.classified.isEmpty {
-      logger.warning("classified places are not watched: that takes `audit: true`")
+      logger.warning("classified places are not watched: `audit: false` forbids it")
     }
     if settings.usesAudit, let missing = holdings.sources.witnesses.auditMissing {
       logger.warning("audit is no witness: \(missing)")

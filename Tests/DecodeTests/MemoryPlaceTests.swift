@@ -5,10 +5,13 @@ struct MemoryPlaceTests {
   @Test(
     "what below a procfs leads to memory, wherever that is mounted",
     arguments: [
-      ("/proc/12/mem", 12), ("/proc/12/environ", 12), ("/proc/12/task/13/mem", 12), ("12/task/13/environ", 12),
-      ("/c/task/12/mem", 12), ("/proc/12/mem (deleted)", 12), ("12/mem", 12),
+      ("/proc/12/mem", 12), ("/proc/12/task/13/mem", 12), ("/c/task/12/mem", 12), ("/proc/12/mem (deleted)", 12),
+      ("12/mem", 12),
     ])
   func memory(path: String, pid: Int32) { #expect(MemoryPlace(path: Array(path.utf8)) == .process(pid)) }
+
+  @Test("to an environment", arguments: ["/proc/12/environ", "12/task/13/environ"])
+  func environment(path: String) { #expect(MemoryPlace(path: Array(path.utf8)) == .environment(12)) }
 
   @Test(
     "everything else does not",

@@ -91,9 +91,10 @@ struct MemoryTests {
     try scene.batch()
     let found = try #require(reached(scene).first)
     #expect(found.operations == [.read, .rawDevice, .influenced])
+    touch(&scene, 300, "/proc/301/environ")
     touch(&scene, 300, "")
     scene.exit(300)
     try scene.batch()
-    #expect(reached(scene).count == 1, "and its own as it ends")
+    #expect(reached(scene).count == 1, "but no environment, and its own as it ends")
   }
 }

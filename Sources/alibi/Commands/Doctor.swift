@@ -101,11 +101,11 @@ struct Doctor: ParsableCommand {
     ]
   }
 
-  /// What audit could tell, were it asked (`audit: true`).
+  /// What audit could tell, unless it is not to be asked (`audit: false`).
   private func audit() -> Finding {
     let hindrances = AuditHindrance.all()
     let can = !hindrances.contains(where: \.isTotal)
-    let told = ["commands, denied attempts, contacts, logins; where `audit: true` asks for it"]
+    let told = ["commands, denied attempts, contacts, logins; unless `audit: false` forbids it"]
     return Finding(
       witness: "audit", ok: can, needed: false,
       detail: ((can ? told : []) + hindrances.map { "\($0), and so not seen: \($0.lost)" }).joined(separator: "; "),
