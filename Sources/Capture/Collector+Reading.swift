@@ -45,6 +45,15 @@ extension Collector {
         path: (try? path(of: file)) ?? []))
   }
 
+  /// Reads who reached other processes' memory until now.
+  func drainMemory(from lower: UInt64) {
+    guard let memory else { return }
+    let (events, losses) = memory.take()
+    for event in events { write(event) }
+    for reason in losses { lose(.memory, from: lower, reason: reason) }
+    memory.settle()
+  }
+
   /// Reads what forks, execs, exits and mappings there are.
   func drainLineage() {
     let began = Clock.monotonic.now

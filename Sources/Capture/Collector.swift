@@ -16,6 +16,7 @@ public final class Collector: @unchecked Sendable {
   var perf: [CPUTasks]
   let perfBytes: Int
   let connector: ProcessConnector?
+  private(set) var memory: MemoryWatch?
   let audit: AuditWitness?
   let auditControl: AuditControl?
   /// Who has audit's place and can give it up.
@@ -83,7 +84,7 @@ public final class Collector: @unchecked Sendable {
       try poller.add(each.ring.descriptor.raw, tag: Tag.perf + UInt64(index))
     }
     if ring[.isOpen] == 1 {
-      resume(entry(sources, bootID, host), nursery)
+      try resume(sources, entry(sources, bootID, host), nursery)
     } else {
       try begin(sources, bootID, host, nursery)
     }
@@ -96,6 +97,9 @@ public final class Collector: @unchecked Sendable {
     ring.reset()
     emptied = sources.opened
     lineageDrained = sources.opened
+    memory = try sources.memory.map { group throws(Errno) in
+      try MemoryWatch(group, ring: ring, emptied: sources.opened, wakeUp: mailbox.wakeUp)
+    }
     let marked = mounts.refresh()
     mailbox.places = mounts.places
     lastRefresh = Clock.monotonic.now
@@ -110,7 +114,7 @@ public final class Collector: @unchecked Sendable {
   }
 
   /// What the recorder before this one had read and not told of is in the journal or still in the kernel.
-  private func resume(_ entry: RunEntry, _ nursery: Int32) {
+  private func resume(_ sources: CaptureSources, _ entry: RunEntry, _ nursery: Int32) throws(Errno) {
     ring.recover()
     for each in perf {
       each.ring.release(upTo: ring.lastMark(of: .perf, aux: UInt16(truncatingIfNeeded: each.ring.cpu)))
@@ -119,9 +123,18 @@ public final class Collector: @unchecked Sendable {
       lose(.descriptors, from: ring[.descriptorsSince], reason: "the recorder died with events in hand")
       ring[.descriptorsSince] = 0
     }
+    if ring[.memorySince] != 0 {
+      lose(.memory, from: ring[.memorySince], reason: "the recorder died with events in hand")
+      ring[.memorySince] = 0
+    }
+    let inHand = MemoryWatch.inHand(ring, since: emptied)
+    memory = try sources.memory.map { group throws(Errno) in
+      try MemoryWatch(group, ring: ring, emptied: emptied, wakeUp: mailbox.wakeUp)
+    }
     // Before the first new fanotify read: what was read is from before this moment.
     drainLineage()
     write(entry, as: .resumed)
+    for event in inHand { write(event) }
     if let audit { write(audit.places) }
     write(Nursery(pid: nursery))
     for entry in mounts.refresh() { write(entry) }
@@ -179,6 +192,7 @@ public final class Collector: @unchecked Sendable {
         case .heartbeat, .barrier: break
         }
       }
+      if isStopping { memory?.stop() }
       batch(requests, isLast: isStopping)
     }
   }
@@ -248,6 +262,7 @@ public final class Collector: @unchecked Sendable {
       if !hadRoom { break }
     }
     readDescriptorEvents(from: lower)
+    drainMemory(from: lower)
     drainAudit(isLast: isLast)
     let upper = Clock.monotonic.now
     drainLineage()

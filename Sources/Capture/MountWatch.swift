@@ -23,6 +23,7 @@ final class MountWatch {
 
   let identity: FanotifyGroup
   let descriptors: FanotifyGroup?
+  let memory: FanotifyGroup?
   /// Tells of mounts where the kernel can (Linux 6.14).
   let events: FanotifyGroup?
   /// Told of mounts by poll(2) where it cannot.
@@ -57,6 +58,7 @@ final class MountWatch {
     looked = self.quiet
     identity = sources.identity
     descriptors = sources.descriptors
+    memory = sources.memory
     events = sources.mounts
     table = try OwnedDescriptor.open("/proc/self/mountinfo", .readOnly)
     ownNamespace = try readLink("/proc/self/ns/mnt")
@@ -73,6 +75,8 @@ final class MountWatch {
     defer { markedBefore = [] }
     let began = Clock.monotonic.now
     let told = drainEvents()
+    // Another one, had somebody mounted that anew.
+    try? memory?.mark(.fileSystem, mask: FanotifyMask.memory.rawValue, path: CaptureSources.processes)
     var changes = proveMarks()
     var present: [UInt64: Set<UInt32>] = [:]
     let own = look(through: "self", root: [], &present, &changes)

@@ -1,3 +1,4 @@
+internal import Decode
 public import LinuxKernel
 
 /// Which witnesses could be opened, and why not.
@@ -6,6 +7,8 @@ public struct Witnesses: Sendable {
   public var perfMissing: Errno?
   /// Why there is no process connector; nil where there is.
   public var connectorMissing: Errno?
+  /// Why nobody tells of other processes' memory; nil where somebody does.
+  public var memoryMissing: Errno?
   /// Why audit is no witness; nil where it is.
   public var auditMissing: String?
 }
@@ -15,6 +18,8 @@ public struct Witnesses: Sendable {
 public final class CaptureSources: Sendable {
   let identity: FanotifyGroup
   let descriptors: FanotifyGroup?
+  /// Watches /proc, through which other processes' memory is reached.
+  let memory: FanotifyGroup?
   /// Tells of mounts where the kernel can (Linux 6.14).
   let mounts: FanotifyGroup?
   let perf: [PerfTaskRing]
@@ -61,10 +66,19 @@ public final class CaptureSources: Sendable {
       audit = nil
       missing.auditMissing = error.description
     }
-    witnesses = missing
-    (identity, descriptors) = try Self.withQueueLength(options.queueLength) { () throws(Errno) in
-      (try FanotifyGroup(.identity), try? FanotifyGroup(.descriptor))
+    let watch: FanotifyGroup?
+    (identity, descriptors, watch) = try Self.withQueueLength(options.queueLength) { () throws(Errno) in
+      (try FanotifyGroup(.identity), try? FanotifyGroup(.descriptor), try? FanotifyGroup(.descriptor))
     }
+    do throws(Errno) {
+      guard let watch else { throw .notSupported }
+      try watch.mark(.fileSystem, mask: FanotifyMask.memory.rawValue, path: Self.processes)
+      memory = watch
+    } catch {
+      memory = nil
+      missing.memoryMissing = error
+    }
+    witnesses = missing
     mounts = try? FanotifyGroup(.mounts)
   }
 
@@ -75,6 +89,7 @@ public final class CaptureSources: Sendable {
     guard let identity = handover.take("identity") else { throw .badDescriptor }
     self.identity = FanotifyGroup(adopting: identity)
     descriptors = Self.group(handover.take("descriptors"))
+    memory = Self.group(handover.take("memory"))
     mounts = Self.group(handover.take("mounts"))
     if let raw = handover.take("connector") { connector = ProcessConnector(adopting: raw) } else { connector = nil }
     if let raw = handover.take("audit"), let order = handover.take("audit-order") {
@@ -94,8 +109,12 @@ public final class CaptureSources: Sendable {
     witnesses = Witnesses(
       perfMissing: handover["perf-missing"].map { Errno(rawValue: Int32(truncatingIfNeeded: $0)) },
       connectorMissing: handover["connector-missing"].map { Errno(rawValue: Int32(truncatingIfNeeded: $0)) },
+      memoryMissing: memory == nil ? .notSupported : nil,
       auditMissing: audit == nil ? "not asked for, or refused when the service started" : nil)
   }
+
+  /// Where the mark for memory is.
+  static let processes = Array("/proc".utf8)
 
   private static func group(_ descriptor: consuming OwnedDescriptor?) -> FanotifyGroup? {
     guard let descriptor = consume descriptor else { return nil }
@@ -106,6 +125,7 @@ public final class CaptureSources: Sendable {
   public func describe(in handover: inout Handover) {
     handover.give("identity", identity.descriptor.raw)
     if let raw = descriptors?.descriptor.raw { handover.give("descriptors", raw) }
+    if let raw = memory?.descriptor.raw { handover.give("memory", raw) }
     if let raw = mounts?.descriptor.raw { handover.give("mounts", raw) }
     if let raw = connector?.descriptor.raw { handover.give("connector", raw) }
     if let audit {

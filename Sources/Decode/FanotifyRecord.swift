@@ -139,6 +139,8 @@ public struct FanotifyMask: OptionSet, Hashable, Sendable, BitwiseCopyable {
   public static let descriptors: FanotifyMask = [
     .access, .modify, .closeWrite, .closeNoWrite, .open, .openExec,
   ]
+  /// What the mark on /proc is set for: an opening alone gives nothing.
+  public static let memory: FanotifyMask = [.access, .modify]
   /// What a mount-namespace mark is set for.
   public static let mounts: FanotifyMask = [.mountAttach, .mountDetach]
 }

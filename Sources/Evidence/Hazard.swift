@@ -17,7 +17,7 @@ extension Verdict {
   public enum AcceptableHazard: String, Sendable, CaseIterable {
     /// A session's process had, or may have had, root's rights, by which the sensor can be blinded.
     case privilege
-    /// A session accessed a block device or the machine's memory, and so perhaps any file.
+    /// A session accessed a block device, or memory, the machine's or another process's, and so perhaps any file.
     case rawDevice = "raw-device"
     /// A session held a descriptor that it had not opened, and may have used it without an event.
     case inherited

@@ -52,7 +52,8 @@ extension StoreReader {
     }
   }
 
-  /// Whoever reads a block device or memory may read any file. Which files lie on a device, and which are cached or
+  /// Whoever reads a block device or memory, also another process's, may read any file. What a process outside had read
+  /// is not known; which files lie on a device, and which are cached or
   /// swapped out, is not known for a time that is over; so it concerns every target.
   static func rawDevices(
     _ question: ProofQuestion, _ inScope: Set<Int64>, _ db: Database
@@ -64,10 +65,12 @@ extension StoreReader {
       arguments: touching(question.time)
     ).map(AccessRow.init(row:))
     return rows.filter { row in row.access.session.map(inScope.contains) != false }.prefix(20).map { row in
-      let path = row.access.path ?? row.access.name ?? RawPath([])
+      let what = (row.access.path ?? row.access.name).map { "\($0)" } ?? "the memory of a process that is gone"
+      let isDeputys = !row.access.operations.isDisjoint(with: .deputies)
+      let who = (isDeputys ? "who works for session " : "session ") + (row.session ?? "?")
       return Verdict.Hazard(
         kind: Verdict.AcceptableHazard.rawDevice.rawValue,
-        detail: "record \(row.id): session \(row.session ?? "?") accessed the device \(path), and so perhaps any file",
+        detail: "record \(row.id): \(who) reached into \(what), and so perhaps any file's content",
         time: row.access.time)
     }
   }

@@ -180,7 +180,7 @@ extension StoreReader {
             time: Interval(from: row.access.time.from, to: max(row.access.time.to, row.heldUntil ?? .distantPast))))
         continue
       }
-      if isInherited, try isOwn(row.access, db) { continue }
+      if isInherited, row.access.operations.isDisjoint(with: .deputies), try isOwn(row.access, db) { continue }
       if let doubt = hit.doubt {
         guard row.access.session.map(inScope.contains) != false else { continue }
         verdict.hazards.append(
@@ -228,7 +228,8 @@ extension StoreReader {
 
   /// An access by a process outside that works for a session, or for one of several.
   private static func deputies(_ row: AccessRow) -> [Verdict.Hazard] {
-    [
+    let deed = row.access.operations.contains(.inherited) ? "held" : "accessed"
+    return [
       (
         Verdict.AcceptableHazard.influenced,
         "a process that ran, or read, what \(row.session.map { "session \($0)" } ?? "sessions") had written"
@@ -237,7 +238,7 @@ extension StoreReader {
     ].compactMap { kind, who in
       guard let bit = kind.operation, row.access.operations.contains(bit) else { return nil }
       return Verdict.Hazard(
-        kind: kind.rawValue, detail: "record \(row.id): accessed by \(who)",
+        kind: kind.rawValue, detail: "record \(row.id): \(deed) by \(who)",
         time: Interval(from: row.access.time.from, to: max(row.access.time.to, row.heldUntil ?? row.access.time.to)))
     }
   }

@@ -43,6 +43,8 @@ public enum EntryKind: UInt16, Sendable {
   case auditCheck = 20
   /// What audit watches: `AuditPlaces`.
   case auditPlaces = 21
+  /// Somebody reached what a process holds in memory: `MemoryEvent`.
+  case memory = 22
 
   /// Whether the payload is the kernel's, event after event, each with its length in the first four bytes:
   /// `fanotify_event_metadata.event_len`, `nlmsghdr.nlmsg_len`.

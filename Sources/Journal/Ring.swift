@@ -54,12 +54,21 @@ public final class JournalRing: @unchecked Sendable {
     case descriptorsSince = 72
     /// CLOCK_MONOTONIC: no change of mounts waited to be looked at then.
     case mountsQuiet = 80
+    /// CLOCK_MONOTONIC from when on events of the group that watches /proc were taken that are not in the journal yet;
+    /// else 0.
+    case memorySince = 88
   }
 
   /// The word of a register.
   public subscript(register: Register) -> UInt64 {
     get { unsafe word(register.rawValue).pointee.load(ordering: .acquiring) }
     set { unsafe word(register.rawValue).pointee.store(newValue, ordering: .releasing) }
+  }
+
+  /// Room for what one read takes of events that are looked at before they are written: it is found there by whoever
+  /// continues where the reader has died, who ends it by writing zeros.
+  public var hand: UnsafeMutableRawBufferPointer {
+    unsafe UnsafeMutableRawBufferPointer(start: base + 1024, count: Self.headerSize - 1024)
   }
 
   /// Where the entry begins that is being filled, plus one; 0 while none is.

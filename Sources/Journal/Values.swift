@@ -55,6 +55,8 @@ public enum LossSource: UInt8, Hashable, Sendable, CaseIterable {
   case journal = 5
   /// The audit system.
   case audit = 6
+  /// The fanotify group that watches /proc.
+  case memory = 7
 
   /// The word used in gaps.
   public var label: String {
@@ -65,6 +67,7 @@ public enum LossSource: UInt8, Hashable, Sendable, CaseIterable {
     case .connector: "connector"
     case .journal: "journal"
     case .audit: "audit"
+    case .memory: "fanotify-memory"
     }
   }
 }

@@ -67,7 +67,6 @@ struct AuditTold {
     }
     guard call != nil else { return nil }
     told.judge()
-    if told.key == .memory, told.object == nil { told.object = told.processOfName }
     self = told
   }
 
@@ -133,12 +132,6 @@ struct AuditTold {
       if isTracedByParent { key = .other }
     case .open, .openAt, .connect, .other: break
     }
-  }
-
-  /// The process in a name below /proc.
-  private var processOfName: Int32? {
-    guard let path, path.bytes.starts(with: "/proc/".utf8) else { return nil }
-    return Int32(String(decoding: path.bytes.dropFirst(6).prefix { $0 != 0x2f }, as: UTF8.self))
   }
 
   /// Where the name was looked up; nil where that cannot be told.

@@ -73,7 +73,9 @@ extension Engine {
   }
 
   /// What may turn out to be a deputy's, or a session's.
-  private static let memorable: FanotifyMask = [.open, .access, .modify, .create, .delete, .rename, .openExec]
+  private static let memorable: FanotifyMask = [
+    .open, .access, .modify, .create, .delete, .rename, .openExec, .closeWrite, .closeNoWrite,
+  ]
 
   /// Nobody's access is kept; only what shows that the rules have rotted.
   private mutating func bystander(_ record: FanotifyRecord, _ bytes: RawSpan, _ oracle: inout some Oracle) {
@@ -221,6 +223,9 @@ extension Engine {
           operations, nil, .unattributed, time)
       }
       if let deputy = claim.deputy {
+        if known != nil || audit.asked[pid] != nil {
+          noteClose(identity, at: place, for: deputy, operations)
+        }
         // Whose process it is does not matter, and is not told: all of one session's deputies are one.
         note(
           EpisodeKey(

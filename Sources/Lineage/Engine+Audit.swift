@@ -49,6 +49,8 @@ struct AuditTrail {
   /// What those asked of others who were nobody's then, and what of it is to be looked at again.
   var others: [(pid: Int32, event: AuditEvent, told: UInt64)] = []
   var requeued: [AuditEvent] = []
+  /// Who was asked lately, with the end of the batch that told of it.
+  var asked: [Int32: UInt64] = [:]
   /// Looks at who was connected with whom, from which some may have ended in time.
   var departures: [Departure] = []
 
@@ -170,6 +172,7 @@ extension Engine {
     case .memory:
       guard told.hasSucceeded else { return true }
       if let object = told.object {
+        reachMemory(of: object, by: told.pid, at: time)
         contact([object], for: asker, since: time, source, &oracle)
       } else if let session {
         // A descriptor that was taken from somebody: what is done with it is seen, but in some ways.

@@ -38,6 +38,10 @@ extension Engine {
       try archive(&accept.pid)
       try archive(&accept.told)
     }
+    try archive.table(&audit.asked, 0, 0) { (archive, pid, told) throws(JournalError) in
+      try archive(&pid)
+      try archive(&told)
+    }
     var others = audit.others.map { (pid: $0.pid, told: $0.told, bytes: $0.event.bytes) }
     try archive.list(&others, (0, 0, [])) { (archive, other) throws(JournalError) in
       try archive(&other.pid)
@@ -55,6 +59,7 @@ extension Engine {
       try archive(&file)
       try archive(&origin)
     }
+    try archive.list(&memoryOfGone)
     try archive(&recent)
     try exchangeEvents(&archive)
   }

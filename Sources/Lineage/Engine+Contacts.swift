@@ -57,7 +57,7 @@ extension Engine {
     // Who holds a socket for others to start them has nothing to do with it where another holds it, too.
     let servers = pids.filter { !rules.isManager(processes[$0]?.executable ?? RawPath([])) }
     let asked = Set(servers.isEmpty ? pids : servers)
-    let isNew = recruit(asked, deputy, since: time, &oracle)
+    let isNew = recruit(asked, deputy, since: time, areAsked: true, &oracle)
     // Whom they had been connected with before; to whom they connect later, audit tells.
     guard isNew || isThorough,
       case .connected(let looked, let others) = oracle.answer(
@@ -107,6 +107,7 @@ extension Engine {
       }
     }
     audit.accepts.removeAll { $0.told.later(by: 4 * Self.patience) < batch.upper }
+    audit.asked = audit.asked.filter { $0.value.later(by: 4 * Self.patience) >= batch.upper }
     audit.others.removeAll { $0.told.later(by: 4 * Self.patience) < batch.upper }
   }
 
@@ -155,20 +156,63 @@ extension Engine {
 
   /// Makes deputies of processes outside, and of those who were born of them since: they may have been born for that.
   ///
+  /// - Parameter areAsked: whether it is sure that they were asked.
   /// - Returns: whether any of them was none before.
   private mutating func recruit(
-    _ pids: Set<Int32>, _ deputy: Deputy, since time: UInt64, _ oracle: inout some Oracle
+    _ pids: Set<Int32>, _ deputy: Deputy, since time: UInt64, areAsked: Bool = false, _ oracle: inout some Oracle
   ) -> Bool {
     var asked = pids.filter { processes[$0]?.session == nil }
     asked.formUnion(descendants(of: asked, since: time))
     asked = asked.filter { processes.makeDeputy($0, deputy) }
     for pid in asked.sorted() {
       unrecordedDeputies[pid] = batch.upper
+      audit.asked[pid] = batch.upper
       recall([pid], for: deputy, since: time, &oracle)
+      noteHeld(by: pid, for: deputy, since: time, isAsked: areAsked && pids.contains(pid), &oracle)
     }
     // Whom those asked when they were nobody's.
     audit.requeued += audit.others.filter { asked.contains($0.pid) && monotonic($0.event) >= time }.map(\.event)
     return !asked.isEmpty
+  }
+
+  /// A process that was asked can answer out of what it has open or mapped, and no event tells. What one had that is gone
+  /// before anybody could look may have been any file's content.
+  private mutating func noteHeld(
+    by pid: Int32, for deputy: Deputy, since time: UInt64, isAsked: Bool, _ oracle: inout some Oracle
+  ) {
+    guard let life = processes[pid], !life.isKernel,
+      case .descriptors(let looked, let files) = oracle.answer(.held(pid: pid))
+    else { return }
+    let moment = Interval(from: wall(time), to: wall(time))
+    if isAsked, looked == 0 || life.died != nil, life.epochStarted < time {
+      hold(.blank, at: nil, for: deputy, .rawDevice, moment)
+    }
+    var seen: Set<FileIdentity> = []
+    for file in files where seen.insert(file.identity).inserted {
+      hold(file.identity, at: file.path.map { RawPath($0) }, for: deputy, .inherited, moment)
+    }
+  }
+
+  /// Who was asked closes what it may have had open then, perhaps before anybody looked.
+  mutating func noteClose(
+    _ identity: FileIdentity, at place: RawPath?, for deputy: Deputy, _ operations: Operations
+  ) {
+    guard deputy.channels.contains(.contacted), !operations.isEmpty, operations.isSubset(of: .qualifiers) else {
+      return
+    }
+    hold(identity, at: place, for: deputy, operations.union(.inherited), span)
+  }
+
+  private mutating func hold(
+    _ identity: FileIdentity, at path: RawPath?, for deputy: Deputy, _ operations: Operations, _ time: Interval
+  ) {
+    touch(identity)
+    findings.append(
+      .access(
+        Access(
+          session: deputy.session, process: nil, path: path, name: path.map { RawPath($0.lastComponent) },
+          identity: identity, operations: operations.union(deputy.channels), result: 0, time: time, count: 1,
+          attribution: deputy.session == nil ? .unattributed : .observed)))
   }
 
   /// Who was born of processes since a moment, by way of others or not, and is in no session; parents before children.

@@ -9,10 +9,11 @@ extension Engine {
   mutating func extendCoverage() -> Interval? {
     let beaten = pulse.isNeeded ? pulse.beatenTo ?? 0 : .max
     let waiting = (unplaced.map(\.time.from) + nameEvents.late.map(\.time.from)).min().map(monotonic) ?? .max
-    let to = min(
-      batch.emptied, beaten, waiting, episodes.values.map(\.since).min() ?? .max, looks.map(\.began).min() ?? .max,
-      unconfirmedSince ?? .max, audit.toldTo ?? .max, unsettledSince ?? .max,
-      unsettledPlacesSince ?? .max)
+    let unclear: [UInt64?] = [
+      unconfirmedSince, audit.toldTo, unsettledSince, unsettledPlacesSince, memoryOfGone.map(\.since).min(),
+      looks.map(\.began).min(), episodes.values.map(\.since).min(),
+    ]
+    let to = min(batch.emptied, beaten, waiting, unclear.compactMap { $0 }.min() ?? .max)
     guard let from = vouchedTo, to >= from else { return nil }
     vouchedTo = to
     return Interval(from: wall(from), to: wall(to))

@@ -120,7 +120,7 @@ private struct NoOracle: Oracle {
     case .environment: .environment([])
     case .privilege, .gain: .privilege(.untold)
     case .node: .node(nil)
-    case .descriptors: .descriptors(0, [])
+    case .descriptors, .held: .descriptors(0, [])
     case .listeners, .readers: .listeners(nil)
     case .connected: .connected(0, [])
     }

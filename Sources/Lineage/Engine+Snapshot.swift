@@ -5,7 +5,7 @@ public import Rules
 // What the attribution knows between two batches, for the recorder that continues after this one has died.
 extension Engine {
   /// Bumped with every change of what is written: another version's snapshot is not read.
-  private static let snapshotVersion: UInt32 = 4
+  private static let snapshotVersion: UInt32 = 5
 
   /// The state between two batches, as bytes.
   public func snapshot() -> [UInt8] {

@@ -70,6 +70,8 @@ public struct Engine {
   static let mostOpened = 2000
   /// Looks at what processes held when their sessions began, until what they had opened themselves by then is known.
   var looks: [DescriptorLook] = []
+  /// Sessions reached the memory of processes that went at once: whose that was is not clear yet.
+  var memoryOfGone: [MemoryEvent] = []
   /// What device nodes are.
   var nodes: [FileIdentity: NodeKind] = [:]
   /// What sessions, and who works for them, wrote.
@@ -265,7 +267,7 @@ public struct Engine {
         let resumed = try RunEntry(payload: entry.bytes)
         run?.ownPid = resumed.ownPid
         isResumed = true
-      case .answer, .padding: break
+      case .answer, .padding, .memory: break
       }
     }
     directories.forget(beneath: moved)
@@ -290,9 +292,11 @@ public struct Engine {
       switch entry.kind {
       case .fanotify: attribute(entry.payload, &oracle)
       case .descriptorEvent: attribute(try DescriptorEvent(payload: entry.bytes))
+      case .memory: attribute(try MemoryEvent(payload: entry.bytes))
       default: break
       }
     }
+    settleMemoryOfGone()
     recallGone(&oracle)
     settleNames(flush: flush || !barriers.isEmpty, &oracle)
     return finish(barriers: barriers, flush: flush || !barriers.isEmpty)

@@ -18,6 +18,9 @@ public enum Question: Hashable, Sendable {
   case node(path: [UInt8])
   /// Which files a process holds open, by descriptors that it may have from elsewhere.
   case descriptors(pid: Int32)
+  /// Which files a process has open or mapped: what it may tell of with no further event. The look's time is 0 where the
+  /// process had ended, or was about to.
+  case held(pid: Int32)
   /// Who answers at an address, as a process sees it.
   case listeners(pid: Int32, Peer)
   /// Who reads a terminal: the one that a process has open by this descriptor, else its own, by audit's name for it.
@@ -74,7 +77,7 @@ public enum Answer: Hashable, Sendable {
   case privilege(Privilege)
   /// What it is; nil where it is gone.
   case node(NodeKind?)
-  /// The files, once for each descriptor, and CLOCK_MONOTONIC after the look.
+  /// The files, once for each descriptor and mapping, and CLOCK_MONOTONIC after the look.
   case descriptors(UInt64, [HeldFile])
   /// The processes; nil where the address is another host's, or there is no such terminal.
   case listeners([Int32]?)
@@ -128,6 +131,9 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case .descriptors(let pid):
       writer.write(UInt8(6))
       writer.write(pid)
+    case .held(let pid):
+      writer.write(UInt8(11))
+      writer.write(pid)
     case .listeners(let pid, let peer):
       writer.write(UInt8(7))
       writer.write(pid)
@@ -169,6 +175,7 @@ public struct Exchange: JournalValue, Hashable, Sendable {
     case 8:
       question = .connected(
         from: try reader.numbers(), except: try reader.numbers(), isSession: try reader.integer(UInt8.self) != 0)
+    case 11: question = .held(pid: try reader.integer())
     case 9: question = .gain(pid: try reader.integer(), program: try reader.optionalByteString())
     default: throw .truncated(offset: at)
     }

@@ -16,6 +16,10 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
   public static let badDescriptor = Errno(rawValue: EBADF)
   /// ENOENT
   public static let noSuchFile = Errno(rawValue: ENOENT)
+  /// ESRCH
+  public static let noSuchProcess = Errno(rawValue: ESRCH)
+  /// ENXIO
+  public static let noSuchDevice = Errno(rawValue: ENXIO)
   /// EAGAIN
   public static let wouldBlock = Errno(rawValue: EAGAIN)
   /// EACCES

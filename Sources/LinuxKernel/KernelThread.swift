@@ -34,6 +34,13 @@ public struct KernelThread: ~Copyable, Sendable {
     self.handle = handle
   }
 
+  /// Lets the calling thread run before every ordinary one (SCHED_FIFO), so that it is woken without delay; without the
+  /// right to that it stays an ordinary one.
+  public static func hurry() {
+    var priority = sched_param(sched_priority: 1)
+    _ = unsafe sched_setscheduler(0, SCHED_FIFO, &priority)
+  }
+
   /// Waits until the thread has ended.
   public consuming func join() {
     _ = pthread_join(handle, nil)

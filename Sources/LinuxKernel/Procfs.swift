@@ -26,6 +26,11 @@ public enum Procfs {
     try names(in: "/proc/\(pid)/fd").compactMap { Int32($0) }.sorted()
   }
 
+  /// The names in a process's `map_files`: a link to a file for each of its mappings of one. As root.
+  public static func mappings(_ pid: Int32) throws(Errno) -> [String] {
+    try names(in: "/proc/\(pid)/map_files").sorted()
+  }
+
   /// A file of a process's directory, at most `limit` bytes.
   public static func file(_ pid: Int32, _ name: String, limit: Int = 1 << 20) throws(Errno) -> [UInt8] {
     try OwnedDescriptor.open("/proc/\(pid)/\(name)", .readOnly).readAll(limit: limit)

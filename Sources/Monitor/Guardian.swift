@@ -124,11 +124,12 @@ public final class Guardian {
     for (name, missing) in [
       ("perf task records", holdings.sources.witnesses.perfMissing),
       ("the process connector", holdings.sources.witnesses.connectorMissing),
+      ("the watch on other processes' memory", holdings.sources.witnesses.memoryMissing),
     ] {
       if let missing { logger.warning("\(name) cannot be opened: \(missing)") }
     }
     if !settings.usesAudit, !settings.classified.isEmpty {
-      logger.warning("classified places are not watched: that takes `audit: true`")
+      logger.warning("classified places are not watched: `audit: false` forbids it")
     }
     if settings.usesAudit, let missing = holdings.sources.witnesses.auditMissing {
       logger.warning("audit is no witness: \(missing)")

@@ -3,28 +3,37 @@ internal import Lineage
 internal import LinuxKernel
 internal import Records
 
-/// A look at what a process holds open, in /proc.
+/// A look at what a process holds, in /proc.
 enum HeldFiles {
-  /// The files, and the moment after the look.
-  static func answer(_ pid: Int32) -> Answer {
-    let files = of(pid)
-    return .descriptors(Clock.monotonic.now, files)
-  }
-
   /// The regular files and the block devices behind a process's descriptors, one for each descriptor. A directory is
   /// not among them: what is opened through it is told.
-  private static func of(_ pid: Int32) -> [HeldFile] {
+  static func open(by pid: Int32) -> [HeldFile] {
     ((try? Procfs.descriptors(pid)) ?? []).compactMap { number in
-      let link = Array("/proc/\(pid)/fd/\(number)".utf8)
-      guard let status = try? FileStatus(path: link, following: true),
-        let path = try? Procfs.link(pid, "fd/\(number)"), !isPathOnly(pid, number)
-      else { return nil }
-      // What never had a name is nothing that anybody asks about.
-      if status.links == 0, status.device == MemoryFile.device { return nil }
-      let raw = isRaw(status, path)
-      guard status.isRegular || raw, let identity = identity(link, status) else { return nil }
-      return HeldFile(identity: identity, path: status.links > 0 ? path : nil, isRaw: raw)
+      isPathOnly(pid, number) ? nil : file(pid, "fd/\(number)")
     }
+  }
+
+  /// What a process has open or mapped. Its mappings go first when it ends, and who lives has mapped its program: where
+  /// there are some, its descriptors were all there.
+  static func all(of pid: Int32) -> Answer {
+    let open = open(by: pid), mapped = mapped(by: pid)
+    return .descriptors(mapped.isEmpty ? 0 : Clock.monotonic.now, open + mapped)
+  }
+
+  private static func mapped(by pid: Int32) -> [HeldFile] {
+    ((try? Procfs.mappings(pid)) ?? []).compactMap { file(pid, "map_files/\($0)") }
+  }
+
+  private static func file(_ pid: Int32, _ name: String) -> HeldFile? {
+    let link = Array("/proc/\(pid)/\(name)".utf8)
+    guard let status = try? FileStatus(path: link, following: true), let path = try? Procfs.link(pid, name) else {
+      return nil
+    }
+    // What never had a name is nothing that anybody asks about.
+    if status.links == 0, status.device == MemoryFile.device { return nil }
+    let raw = isRaw(status, path)
+    guard status.isRegular || raw, let identity = identity(link, status) else { return nil }
+    return HeldFile(identity: identity, path: status.links > 0 ? path : nil, isRaw: raw)
   }
 
   /// A descriptor of O_PATH gives no content.

@@ -18,8 +18,8 @@ public struct Settings: Sendable {
   public var retentionDays = Keeper.usualDays
   /// The globs that certificates can be about.
   public var patterns: [String] = []
-  /// Whether audit is a witness.
-  public var usesAudit = false
+  /// Whether audit is a witness: without it nobody tells whom a session asks to act for it.
+  public var usesAudit = true
   /// The files and directories that audit watches besides.
   public var classified: [String] = []
   /// Where it is noted what was altered of the machine's audit settings.

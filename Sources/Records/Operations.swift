@@ -41,7 +41,8 @@ public struct Operations: OptionSet, Hashable, Sendable {
   /// No operation: the session held a descriptor of the file that it had not opened, and that can be used without an
   /// event. With a close, up to it; else to the session's end.
   public static let inherited = Operations(rawValue: 1 << 15)
-  /// The file is a block device or the machine's memory: whatever was done reached other files' content.
+  /// The file is a block device, or memory, the machine's or another process's: whatever was done may have reached any
+  /// file's content.
   public static let rawDevice = Operations(rawValue: 1 << 16)
 
   /// Done by a process outside every session that works with what a session made: it ran, or read, a file that a

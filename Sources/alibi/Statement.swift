@@ -110,7 +110,8 @@ struct Statement {
     case "unattributed":
       "accesses for which nobody could be named were not counted, though a session may have made them"
     case "privilege": "a session had, or may have had, root's rights, and could have blinded the sensor from then on"
-    case "raw-device": "somebody read or wrote a block device, and so perhaps the files on it, past the file system"
+    case "raw-device":
+      "somebody reached into a block device or another process's memory, and so perhaps into any file's content"
     case "inherited": "a process held files that it had got open from outside"
     default: "hazards of this kind were not counted as accesses, though a session may have caused them"
     }

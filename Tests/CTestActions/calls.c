@@ -98,10 +98,12 @@ static int read_memory(pid_t child) {
   return process_vm_readv(child, &into, 1, &from, 1, 0) < 0 ? errno : 0;
 }
 
-static int open_memory(pid_t child) {
+static int write_memory(pid_t child) {
+  static char there;
   char path[32];
   snprintf(path, sizeof path, "/proc/%d/mem", child);
-  return open(path, O_RDWR) < 0 ? errno : 0;
+  int memory = open(path, O_RDWR);
+  return memory < 0 || pwrite(memory, "x", 1, (off_t)(uintptr_t)&there) != 1 ? errno : 0;
 }
 
 static int take_descriptor(pid_t child) {
@@ -113,7 +115,7 @@ static int take_descriptor(pid_t child) {
 static int tracer(const struct job *job) { return (void)job, to_another(seize); }
 static int old_tracer(const struct job *job) { return (void)job, to_another(attach); }
 static int reader(const struct job *job) { return (void)job, to_another(read_memory); }
-static int writer(const struct job *job) { return (void)job, to_another(open_memory); }
+static int writer(const struct job *job) { return (void)job, to_another(write_memory); }
 static int taker(const struct job *job) { return (void)job, to_another(take_descriptor); }
 
 static int traced(const struct job *job) {
@@ -286,7 +288,7 @@ static int register_audit(const struct job *job) {
 static const struct { const char *name; int (*run)(const struct job *); } calls[] = {
   {"denied-open", denied_open}, {"denied-create", denied_create}, {"denied-unlink", denied_unlink},
   {"denied-execute", denied_execute}, {"denied-thread", denied_thread}, {"become", become}, {"capset", give_up},
-  {"seize", tracer}, {"attach", old_tracer}, {"traceme", traced}, {"read-memory", reader}, {"open-memory", writer},
+  {"seize", tracer}, {"attach", old_tracer}, {"traceme", traced}, {"read-memory", reader}, {"write-memory", writer},
   {"getfd", taker},
   {"handle", by_handle}, {"mount", do_mount}, {"setns", join}, {"module", module}, {"bpf", program},
   {"block", block}, {"connect-unix", local}, {"connect-abstract", abstract}, {"connect-4", loopback},

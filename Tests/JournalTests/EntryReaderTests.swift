@@ -109,10 +109,10 @@ struct EntryReaderTests {
       .padding, .batchEnd, .fanotify, .perf, .connector, .descriptorEvent, .loss, .fileSystem, .observed,
       .answer,
       .run, .barrier, .mountsChanged, .resumed, .nursery, .heartbeat, .mountTable, .audit, .auditMark, .auditCheck,
-      .auditPlaces,
+      .auditPlaces, .memory,
     ]
-    #expect(kinds.map(\.rawValue) == Array(0...18) + [20, 21])
-    #expect([19, 22].allSatisfy { EntryKind(rawValue: $0) == nil })
+    #expect(kinds.map(\.rawValue) == Array(0...18) + [20, 21, 22])
+    #expect([19, 23].allSatisfy { EntryKind(rawValue: $0) == nil })
   }
 
   @Test("a recorded batch gives no bytes from outside itself")

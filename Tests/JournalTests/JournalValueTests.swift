@@ -54,6 +54,14 @@ extension DescriptorEvent: Sample {
   }
 }
 
+extension MemoryEvent: Sample {
+  static func any(_ random: inout Random) -> Self {
+    Self(
+      mask: random.number(), pid: random.number(), inode: random.number(), path: random.bytes(upTo: 60),
+      since: random.number(), until: random.number())
+  }
+}
+
 extension RunEntry: Sample {
   static func any(_ random: inout Random) -> Self {
     Self(
@@ -81,7 +89,8 @@ extension MountTableEntry: Sample {
 
 private let samples: [any Sample.Type] = [
   BatchEnd.self, LossEntry.self, FileSystemEntry.self, ObservedProcess.self, DescriptorEvent.self,
-  RunEntry.self, MountTableEntry.self, MovedMounts.self,
+  RunEntry.self, MountTableEntry.self, MemoryEvent.self,
+  MovedMounts.self,
 ]
 
 struct JournalValueTests {
@@ -134,7 +143,7 @@ struct JournalValueTests {
   func kinds() {
     #expect(
       samples.map { $0.kind } == [
-        .batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run, .mountTable, .mountsChanged,
+        .batchEnd, .loss, .fileSystem, .observed, .descriptorEvent, .run, .mountTable, .memory, .mountsChanged,
       ])
   }
 
@@ -142,7 +151,7 @@ struct JournalValueTests {
   func unknownCases() {
     var random = Random(seed: 1)
     var loss = LossEntry.any(&random).payload
-    for raw in [0, 7, 255] as [UInt8] {
+    for raw in [0, 8, 255] as [UInt8] {
       loss[0] = raw
       #expect(throws: JournalError.truncated(offset: 0)) { try LossEntry(payload: loss) }
     }

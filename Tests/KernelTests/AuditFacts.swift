@@ -197,7 +197,7 @@ extension KernelFacts {
         ("become", "30-alibi-privilege", "privilege"), ("capset", "30-alibi-privilege", "privilege"),
         ("seize", "40-alibi-memory", "memory"), ("attach", "40-alibi-memory", "memory"),
         ("traceme", "40-alibi-memory", "memory"), ("read-memory", "40-alibi-memory", "memory"),
-        ("open-memory", "40-alibi-memory", "memory"), ("getfd", "40-alibi-memory", "memory"),
+        ("getfd", "40-alibi-memory", "memory"),
         ("handle", "45-alibi-handles", "handle"),
         ("mount", "50-alibi-mounts", "mount"), ("setns", "50-alibi-mounts", "mount"),
         ("module", "55-alibi-kernel", "kernel"), ("bpf", "55-alibi-kernel", "kernel"),
@@ -240,8 +240,6 @@ extension KernelFacts {
         let status = try scratch.status("a")
         #expect(
           events.first?.leads(to: status) == true && events.first?.paths.map { $0.name.map(events[0].text) } == [""])
-      case "open-memory":
-        #expect(events.first?.paths.last?.name.map(events[0].text) == "/proc/\(Child.notedPid())/mem")
       case "getfd": #expect(events.allSatisfy { $0.object == nil })
       case "block":
         #expect(events.contains { $0.paths.contains { $0.mode & 0o170000 == 0o060000 && $0.role == .normal } })

@@ -32,6 +32,38 @@ extension KernelFacts {
       #expect(throws: Errno.notSupported) { try watch.mark(path) }
     }
 
+    @Test("a procfs takes a mark that reports by descriptor: whose environment is read is told, and by whom")
+    func memory() throws {
+      let group = try FanotifyGroup(.descriptor)
+      try group.mark(.fileSystem, mask: FanotifyMask.memory.rawValue, path: Array("/proc".utf8))
+      let place = "/proc/\(Procfs.ownPid)/environ"
+      let reader = try Child.run(.read, in: scratch, place)
+      let seen = try events(of: reader, group)
+      #expect(seen.contains { $0.path == Array(place.utf8) && $0.mask.contains(.access) })
+      // Its process is killed before anybody can open it.
+      let writer = try Child.run(.call, in: scratch, "write-memory")
+      let unseen = try events(of: writer, group)
+      #expect(unseen.contains { $0.descriptor == -Errno.noSuchProcess.rawValue && $0.mask.contains(.modify) })
+    }
+
+    private func events(
+      of pid: Int32, _ group: FanotifyGroup
+    ) throws -> [(descriptor: Int32, mask: FanotifyMask, path: [UInt8])] {
+      var found: [(Int32, FanotifyMask, [UInt8])] = []
+      try unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
+        while let count = unsafe try? group.descriptor.read(into: buffer), count > 0 {
+          let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
+          var offset = 0
+          while let record = try unsafe FanotifyRecord.next(in: bytes.bytes, at: &offset) {
+            var place: [UInt8] = []
+            if record.descriptor >= 0 { place = try path(of: OwnedDescriptor(adopting: record.descriptor)) }
+            if record.pid == pid { found.append((record.descriptor, record.mask, place)) }
+          }
+        }
+      }
+      return found
+    }
+
     @Test("overlayfs refuses, yet an open through it is reported on the lower file system")
     func overlay() throws {
       for name in ["lower", "upper", "work", "merged"] { try scratch.makeDirectory(name) }

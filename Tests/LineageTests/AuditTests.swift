@@ -191,6 +191,8 @@ struct AuditTests {
     scene.read(400, "second", 62)
     try scene.batch()
     #expect(deputies(scene, "first").count == 1 && deputies(scene, "second").count == 1)
+    let reached = scene.accesses.filter { $0.operations.contains(.rawDevice) }.compactMap(\.path)
+    #expect(Set(reached) == [RawPath("/proc/300/mem"), RawPath("/proc/400/mem")], "and so any file's content")
   }
 
   @Test("what was told too late leaves a gap for what was not kept so long")

@@ -48,6 +48,57 @@ struct ContactTests {
     #expect(!isKept(scene, "beyond") && !isKept(scene, "other"))
   }
 
+  @Test("what a server has open or mapped when it is asked it may answer out of; what it has closed, is another matter")
+  func held() throws {
+    var scene = try scene()
+    let file = FileIdentity(fileSystem: Scene.fileSystem, inode: 60, generation: 7)
+    let held = HeldFile(identity: file, path: Array("/home/u/proj/data".utf8), isRaw: false)
+    scene.held = [400: [held, held], 300: [HeldFile(identity: file, path: Array("/x".utf8), isRaw: false)]]
+    scene.read(400, "closed", 61)
+    try scene.batch()
+    scene.wait(seconds: 1)
+    try scene.batch()
+    connect(&scene, 200, "door")
+    try scene.batch()
+    let found = scene.accesses("/home/u/proj/data")
+    #expect(found.map(\.operations) == [[.contacted, .inherited]] && found.first?.session == 1)
+    #expect(found.first?.operations.isInheritedStill == true && !isKept(scene, "closed"))
+    #expect(scene.accesses("/x").isEmpty)
+    connect(&scene, 200, "door")
+    try scene.batch()
+    #expect(scene.accesses("/home/u/proj/data").count == 1, "it is known already")
+  }
+
+  @Test("what a server closes before anybody looks it had open when it was asked")
+  func heldAndClosed() throws {
+    var scene = try scene()
+    scene.wait(seconds: 1)
+    try scene.batch()
+    connect(&scene, 200, "door")
+    scene.event(0x10, 400, 12, "data", 60)
+    scene.event(0x10, 300, 12, "other", 61)
+    try scene.batch()
+    let found = scene.accesses("/home/u/proj/data")
+    #expect(found.map(\.operations) == [[.contacted, .inherited, .closedUnwritten]])
+    #expect(scene.accesses("/home/u/proj/other").isEmpty)
+  }
+
+  @Test("what a server had open or mapped that is gone at once may have been anything, but not what was born for that")
+  func heldByGone() throws {
+    for isOld in [true, false] {
+      var scene = try scene()
+      scene.wait(seconds: 1)
+      try scene.batch()
+      if !isOld { scene.listeners[.local(Array("/run/door".utf8))] = [410] }
+      connect(&scene, 200, "door")
+      if !isOld { scene.fork(400, 410) }
+      scene.exit(isOld ? 400 : 410)
+      try scene.batch()
+      let found = scene.accesses.filter { $0.operations.contains(.rawDevice) }
+      #expect(found.map(\.operations) == (isOld ? [[.contacted, .rawDevice]] : []))
+    }
+  }
+
   @Test("whom a server connects to after it was asked is asked, too; whom it had nothing to do with is not")
   func onward() throws {
     var scene = try scene()

@@ -20,7 +20,7 @@ struct RecordedOracle: Oracle {
     switch question {
     case .directory, .facts, .environment: unanswered.append(question)
     // They were not asked yet when the journal was recorded.
-    case .privilege, .gain, .node, .descriptors, .listeners, .readers, .connected: break
+    case .privilege, .gain, .node, .descriptors, .held, .listeners, .readers, .connected: break
     }
     switch question {
     case .directory: return .directory(nil)
@@ -30,7 +30,7 @@ struct RecordedOracle: Oracle {
     case .node: return .node(.other)
     case .listeners, .readers: return .listeners(nil)
     case .connected: return .connected(0, [])
-    case .descriptors: return .descriptors(0, [])
+    case .descriptors, .held: return .descriptors(0, [])
     }
   }
 }

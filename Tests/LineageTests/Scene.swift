@@ -30,6 +30,8 @@ struct Scene {
   var connections: [(Int32, Int32)] = []
   /// What processes hold, and CLOCK_MONOTONIC after the look.
   var descriptors: [Int32: (UInt64, [HeldFile])] = [:]
+  /// What processes have open or mapped.
+  var held: [Int32: [HeldFile]] = [:]
   var engine: Engine
   var findings: [Finding] = []
   var covered: [Interval] = []
@@ -121,7 +123,7 @@ struct Scene {
 
   // MARK: - What the kernel says
 
-  private mutating func add(_ value: some JournalValue) { add(value.payload, type(of: value).kind) }
+  mutating func add(_ value: some JournalValue) { add(value.payload, type(of: value).kind) }
 
   private mutating func add(_ payload: [UInt8], _ kind: EntryKind) {
     var writer = ByteWriter()
@@ -479,6 +481,7 @@ struct SceneOracle: Oracle {
     case .descriptors(let pid):
       let found = scene.descriptors[pid] ?? (0, [])
       return .descriptors(found.0, found.1)
+    case .held(let pid): return .descriptors(scene.now, scene.held[pid] ?? [])
     }
   }
 }

@@ -238,7 +238,8 @@ extension ServiceTests {
         let verdict = service.prove(file, from: from)
         #expect(verdict.status == 2 && verdict.output.contains("contacted: record"), "\(verdict.output)")
       }
-      let verdict = service.prove(other, from: from)
+      // Those that ended as soon as they had answered may have held anything.
+      let verdict = service.prove(other, from: from, "--accept-hazard", "raw-device")
       #expect(verdict.status == 0, "\(verdict.output)")
     }
   }

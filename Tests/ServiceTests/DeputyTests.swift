@@ -95,5 +95,60 @@ extension ServiceTests {
       let untouched = service.prove(other, from: from, "--accept-hazard", "privilege")
       #expect(untouched.status == 0, "\(untouched.output)")
     }
+
+    @Test("a server that answers out of a file that it had mapped, and out of one that it had open, long before")
+    func answersFromMemory() throws {
+      let service = try ServiceUnderTest(audit: true)
+      let agent = try StandInAgent()
+      let mapped = try agent.file("mapped", "content"), open = try agent.file("open", "content")
+      let closed = try agent.file("closed", "content")
+      let door = agent.home("work/door")
+      let program = try agent.file(
+        "server.py",
+        """
+        import mmap, os, socket, sys
+        kept = open("\(open)")
+        text = kept.read()
+        file = open("\(mapped)")
+        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        file.close()
+        open("\(closed)").read()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("\(door)")
+        os.chmod("\(door)", 0o777)
+        listener.listen()
+        while True:
+            client, _ = listener.accept()
+            client.sendall(memory[:] + text.encode())
+            client.close()
+            if len(sys.argv) > 1: break
+        """)
+      func ask(_ arguments: [String]) throws -> Subprocess {
+        let server = try Subprocess("/usr/bin/env", ["python3", program] + arguments)
+        try eventually("the server listens") { FileManager.default.fileExists(atPath: door) }
+        Thread.sleep(forTimeInterval: 0.5)
+        let asked = try agent.run("socat -u UNIX-CONNECT:\(door) - | grep -q contentcontent")
+        #expect(asked.status == 0, "\(asked.errors)")
+        try FileManager.default.removeItem(atPath: door)
+        return server
+      }
+      let from = service.moment()
+      let server = try ask([])
+      for file in [mapped, open] {
+        let verdict = service.prove(file, from: from)
+        #expect(verdict.status == 2 && verdict.output.contains("contacted: record"), "\(verdict.output)")
+      }
+      let untouched = service.prove(closed, from: from)
+      #expect(untouched.status == 0, "\(untouched.output)")
+      server.signal(SIGTERM)
+      _ = try server.finish()
+      // One that is gone before anybody can look at it.
+      let later = service.moment()
+      #expect(try ask(["once"]).finish().status == 0)
+      for file in [mapped, open] {
+        let gone = service.prove(file, from: later)
+        #expect(gone.status == 2, "\(gone.output)")
+      }
+    }
   }
 }

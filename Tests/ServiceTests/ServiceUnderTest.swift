@@ -41,7 +41,7 @@ final class ServiceUnderTest {
     isAudited = audit
     try scratch.write(
       "alibid.yaml",
-      "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n" + (audit ? "audit: true\n" : "") + more)
+      "run: \(run)\nrules: \(rules)\nlog-level: info\ncapture: \(capture)\n" + "audit: \(audit)\n" + more)
     arguments = ["--config", scratch("alibid.yaml"), "--state", self.state]
     process = try Subprocess(Place.programs + "/alibid", arguments)
     try waitUntilReady()

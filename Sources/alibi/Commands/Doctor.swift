@@ -53,6 +53,22 @@ struct Doctor: ParsableCommand {
         _ = try FanotifyGroup(.descriptor)
         return "for file systems that refuse identity mode"
       },
+      attempt(
+        "mark on /proc", needed: false, "who reads another process's memory or environment is not seen (Linux 6.13)"
+      ) {
+        () throws(Errno) in
+        let group = try FanotifyGroup(.descriptor)
+        try group.mark(.fileSystem, mask: FanotifyMask.memory.rawValue, path: Array("/proc".utf8))
+        return "other processes' memory and environment"
+      },
+      attempt(
+        "socket table", needed: false,
+        "who has the other end of a Unix socket is not found, and so not whom a session asks (CONFIG_UNIX_DIAG)"
+      ) {
+        () throws(Errno) in
+        _ = try SocketPeers.unix()
+        return "the other ends of Unix sockets"
+      },
       attempt("mount events", needed: false, "new mounts are found by polling, some milliseconds later (Linux 6.14)") {
         () throws(Errno) in
         let group = try FanotifyGroup(.mounts)
@@ -85,11 +101,11 @@ struct Doctor: ParsableCommand {
     ]
   }
 
-  /// What audit could tell, were it asked (`audit: true`).
+  /// What audit could tell, unless it is not to be asked (`audit: false`).
   private func audit() -> Finding {
     let hindrances = AuditHindrance.all()
     let can = !hindrances.contains(where: \.isTotal)
-    let told = ["commands, denied attempts, contacts, logins; where `audit: true` asks for it"]
+    let told = ["commands, denied attempts, contacts, logins; unless `audit: false` forbids it"]
     return Finding(
       witness: "audit", ok: can, needed: false,
       detail: ((can ? told : []) + hindrances.map { "\($0), and so not seen: \($0.lost)" }).joined(separator: "; "),

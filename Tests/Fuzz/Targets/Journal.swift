@@ -45,6 +45,7 @@ private func value(_ kind: EntryKind, _ payload: [UInt8]) throws(JournalError) {
   case .mountTable: try twice(MountTableEntry.self, payload)
   case .auditCheck: try twice(AuditCheck.self, payload)
   case .auditPlaces: try twice(AuditPlaces.self, payload)
+  case .memory: try twice(MemoryEvent.self, payload)
   case .padding, .fanotify, .perf, .connector, .barrier, .audit, .auditMark: break
   }
 }

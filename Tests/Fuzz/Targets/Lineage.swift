@@ -39,7 +39,7 @@ private struct MadeUpOracle: Oracle {
     case .listeners(let pid, _): return .listeners(pid & 1 == 0 ? nil : [pid, pid &+ 1])
     case .readers(let pid, _, _): return .listeners([pid &+ 2])
     case .connected(let pids, _, _): return .connected(0, pids.map { $0 &+ 1 })
-    case .descriptors(let pid):
+    case .descriptors(let pid), .held(let pid):
       let file = FileIdentity(fileSystem: 1, inode: UInt64(bitPattern: Int64(pid)), generation: 1)
       return .descriptors(UInt64(bitPattern: Int64(pid)), [HeldFile(identity: file, path: nil, isRaw: pid & 4 != 0)])
     }

@@ -13,11 +13,14 @@ struct Campaign {
     var summary = Summary(seed: options.seed)
     let begun = Wall.monotonic
     func elapsed() -> Double { Double(Wall.monotonic - begun) / 1e9 }
-    let service = try Service(installation, at: place)
-    // Questions reach back a second before a round.
-    Wall.sleep(milliseconds: 1200)
+    var service = try start()
     while summary.trials < options.trials, elapsed() < (options.minutes ?? .infinity) * 60 {
       let seed = random.next()
+      if summary.rounds > 0, summary.rounds % Self.roundsOfStore == 0 {
+        service.stop()
+        try FileManager.default.removeItem(atPath: service.state)
+        service = try start()
+      }
       do {
         let score = try round(service, seed: seed, number: summary.rounds, summary: &summary)
         summary.add(score)
@@ -30,6 +33,17 @@ struct Campaign {
     service.stop()
     summary.seconds = elapsed()
     return summary
+  }
+
+  /// After so many rounds another store is begun: the driver, which asks, works with what sessions wrote, and what such
+  /// deputies touch makes every further question dearer.
+  private static let roundsOfStore = 12
+
+  private func start() throws -> Service {
+    let service = try Service(installation, at: place)
+    // Questions reach back a second before a round.
+    Wall.sleep(milliseconds: 1200)
+    return service
   }
 
   private func round(_ service: Service, seed: UInt64, number: Int, summary: inout Summary) throws -> Score {

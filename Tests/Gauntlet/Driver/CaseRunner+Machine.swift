@@ -84,6 +84,34 @@ extension CaseRunner {
     }
   }
 
+  /// A session has a person's tmux open a window for a command, and a person has it open another.
+  func adopted(_ each: NamedCase) throws -> (String, Bool) {
+    let service = try auditedService()
+    let scene = try prepare(each)
+    defer { clean(scene) }
+    func path(_ name: String) -> String { String(decoding: scene.names[name] ?? [], as: UTF8.self) }
+    let agent = path("A"), tmux = "tmux -S \(path("M"))/door -f /dev/null"
+    try Disk.write(Path(agent), try Disk.read("/bin/bash"), mode: 0o755)
+    guard try Child.run("/bin/sh", ["-c", "\(tmux) new-session -d -s main /bin/sh"]).status == 0 else {
+      return ("not done: no tmux", false)
+    }
+    defer { _ = try? Child.run("/bin/sh", ["-c", "\(tmux) kill-server"]) }
+    let from = Wall.now
+    func open(_ name: String, _ shell: String) throws {
+      _ = try Child.run(
+        shell, ["-c", "\(tmux) new-window 'cat \(path(name)) > /dev/null; : > \(path("M"))/\(name)'; sleep 0.5; :"])
+      for _ in 0..<100 where unsafe access(path("M") + "/" + name, F_OK) != 0 { Wall.sleep(milliseconds: 20) }
+    }
+    try open("2", "/bin/sh")
+    try open("1", agent)
+    try service.barrier()
+    let span = Span(from: from, to: Wall.now)
+    let answers = try ["1", "2"].map { try ask(service, scene.names[$0] ?? [], span) }
+    let isRight = answers.map(\.verdict) == ["accessed", "not-accessed"]
+    let why = isRight ? [] : answers.flatMap(\.hazards).map { "; " + $0.detail }
+    return (answers.map(words).joined(separator: " | ") + why.joined(), isRight)
+  }
+
   /// Somebody alters audit, in every way that hides something: what only audit sees is not vouched for, and then is
   /// again; files' verdicts stand.
   func alteredAudit(_ each: NamedCase) throws -> (String, Bool) {

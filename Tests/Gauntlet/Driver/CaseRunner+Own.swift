@@ -29,7 +29,9 @@ extension CaseRunner {
     case "C8": try powerCut(each)
     case "C9": try edited(each)
     case "C10": try noRights(each)
+    case "B9.adopted": try adopted(each)
     case "C12": try becameRoot(each)
+    case "C12.file": try becameRoot(each, by: "cap_dac_override=ep")
     case "C14": try cutOff(each)
     default: throw Trouble("no such case of its own: \(each.name)")
     }
@@ -327,10 +329,17 @@ extension CaseRunner {
 
   /// An ordinary user's agent, by a set-user-ID program: before, after, and accepted. In a service of its own, for other
   /// agents are root from their beginning.
-  private func becameRoot(_ each: NamedCase) throws -> (String, Bool) {
+  /// - Parameter capabilities: what the program's file gives; nil for one with a set-user-id bit.
+  private func becameRoot(_ each: NamedCase, by capabilities: String? = nil) throws -> (String, Bool) {
     try withService("root") { service in
       var scene = try prepare(each)
       defer { clean(scene) }
+      if let capabilities {
+        let program = String(decoding: scene.names["C"] ?? [], as: UTF8.self)
+        guard try Child.run("/usr/bin/env", ["setcap", capabilities, program]).status == 0 else {
+          return ("not done: no setcap", false)
+        }
+      }
       try play(each, &scene)
       try service.barrier()
       guard let first = scene.reports[1], let last = scene.reports[2], first.result == 0, last.result == 0 else {

@@ -176,7 +176,7 @@ final class CaseRunner {
     var names: [String: Path] = [
       "D": Path(top + "/d"), "M": Path(top + "/m"), "W": Path(top + "/worker"), "H": Path(home),
       "X": Path(top + "/x"), "S": Path(top + "/s"), "L": Path(top + "/l"), "P": Path(top + "/p"),
-      "R": Path(top + "/r"), "A": Path(top + "/other/.local/share/claude/versions/9.9.8"),
+      "R": Path(top + "/r"), "C": Path(top + "/c"), "A": Path(top + "/other/.local/share/claude/versions/9.9.8"),
     ]
     for index in 1...9 {
       let name = each.name == "A17" ? Self.hostile[index - 1] : Path("f\(index)")
@@ -190,7 +190,8 @@ final class CaseRunner {
     try write(names["S"], Path("#!/bin/sh\nexit 0\n"), mode: 0o755)
     try write(names["L"], try Disk.read("/lib/x86_64-linux-gnu/libdl.so.2"), mode: 0o755)
     for program in [
-      names["W"], names["R"], names["A"], Path(home + "/.local/share/claude/versions/9.9.9"), Path(home + "/renamed"),
+      names["W"], names["R"], names["C"], names["A"], Path(home + "/.local/share/claude/versions/9.9.9"),
+      Path(home + "/renamed"),
     ] {
       try Disk.makeDirectories((program ?? []).parent)
       try write(program, worker, mode: 0o755)

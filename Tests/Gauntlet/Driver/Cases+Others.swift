@@ -50,20 +50,23 @@ extension NamedCase {
       name: "B8.two", title: "two agents at once on the same file", expected: .seen, agent: "at 200 do 1 read $1 ;",
       before: "later { agent $A { at 200 do 2 read $1 ; } }"),
     .init(name: "B8.late", title: "an agent that runs before the service", expected: .own),
+    // Before the others: whoever serves there is connected with the driver, which is asked with it.
+    .init(
+      name: "B9.adopted", title: "a window of a person's tmux, and one that a person opens before", expected: .own,
+      needsAudit: true),
     .init(
       name: "B9", title: "a server that reads on request", expected: .hazard, agent: "at 300 do 2 request $M/door ;",
       bystander: "do 1 serve $M/door $1 ;", asks: ["$1"], needsAudit: true),
     .init(
       name: "B9.other", title: "what others touch whom the session did not ask", expected: .nothing,
-      agent: "at 300 do 2 request $M/door ;", bystander: "later { do 3 read $2 ; } do 1 serve $M/door $1 ;",
-      asks: ["$2"],
-      needsAudit: true),
+      agent: "at 300 do 2 request $M/door ;", bystander: "later { do 3 read $2 ; } do 1 serve $M/door $1 ; at 900",
+      asks: ["$2"], needsAudit: true),
     .init(
       name: "B9.fifo", title: "a server that reads when it is written to through a FIFO", expected: .hazard,
       agent: "at 300 do 2 fifo-request $M/door ;", bystander: "do 1 fifo-serve $M/door $1 ;", asks: ["$1"]),
     .init(
       name: "B9b", title: "ptrace of somebody else", expected: .hazard, agent: "at 200 do 2 trace 31904 ;",
-      bystander: "pid 31904 { at 400 do 1 read $1 ; }", asks: ["$1"], needsAudit: true),
+      bystander: "pid 31904 { do 1 read $1 ; at 400 }", asks: ["$1"], needsAudit: true),
     .init(
       name: "B9c", title: "a file that the session wrote and somebody runs", expected: .hazard,
       agent: "do 1 plant $M/hook $1 ;", bystander: "at 400 do 2 exec $M/hook ;", asks: ["$1"]),
@@ -112,6 +115,9 @@ extension NamedCase {
     .init(
       name: "C12", title: "a session process becomes root", expected: .own,
       agent: "at 300 do 1 read $1 ; at 1200 spawn $R { do 2 read $2 ; }", asks: ["$3"], form: "agent-nobody"),
+    .init(
+      name: "C12.file", title: "the same by a program's file", expected: .own,
+      agent: "at 300 do 1 read $1 ; at 1200 spawn $C { do 2 read $2 ; }", asks: ["$3"], form: "agent-nobody"),
     .init(name: "C13", title: "a misspelt target", expected: .hazard, agent: "at 10", asks: ["$M/nobody-had-it"]),
     .init(name: "C14", title: "an answer that is cut off", expected: .own),
   ]

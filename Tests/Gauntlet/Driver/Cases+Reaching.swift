@@ -103,8 +103,14 @@ extension NamedCase {
       name: "A13", title: "the raw block device", expected: .own),
     .init(
       name: "A14", title: "another process's environment", expected: .hazard,
-      agent: "at 300 do 2 read /proc/31901/environ ;", bystander: "pid 31901 { do 1 read $1 ; at 700 }", asks: ["$1"],
-      known: "a read below /proc is told by no witness"),
+      agent: "at 300 do 2 read /proc/31901/environ ;", bystander: "pid 31901 { do 1 read $1 ; at 700 }", asks: ["$1"]),
+    .init(
+      name: "A14.gone", title: "the environment of one that is gone at once", expected: .hazard,
+      agent: "at 300 do 2 read /proc/31905/environ ;", bystander: "pid 31905 { do 1 read $1 ; at 310 }", asks: ["$1"]),
+    .init(
+      name: "A14.own", title: "a session's own environment, and what others read of others", expected: .nothing,
+      agent: "at 300 do 2 read /proc/self/environ ; do 3 read /proc/thread-self/environ ; at 700",
+      bystander: "pid 31906 { do 1 read $1 ; at 700 } ; at 500 do 4 read /proc/31906/environ ;", asks: ["$1"]),
     .init(
       name: "A15", title: "failed opens are no accesses", expected: .nothing,
       agent: each("fail-below fail-exclusive fail-directory") + " nobody { do 4 read $P ; }"),

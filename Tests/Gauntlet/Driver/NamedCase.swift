@@ -2,7 +2,7 @@
 ///
 /// Programs are those of the actor. `$1` to `$9` are files, `$D` a directory with `$D/in` in it, `$X` a program, `$S` a
 /// script, `$L` a library, `$P` a file that only root may read, `$M` an empty directory, `$W` the ordinary actor, `$R`
-/// the same with its set-user-id bit, `$A` another agent, `$H` the agent's home.
+/// the same with its set-user-id bit, `$C` the same for a file's capabilities, `$A` another agent, `$H` the agent's home.
 struct NamedCase {
   /// How it must end.
   enum End: String {
