@@ -96,6 +96,54 @@ extension ServiceTests {
       #expect(untouched.status == 0, "\(untouched.output)")
     }
 
+    @Test("a file that curl gets from a person's http.server on this host, over both of its addresses")
+    func webServer() throws {
+      let service = try ServiceUnderTest(audit: true)
+      let agent = try StandInAgent()
+      let names = ["four", "six", "own", "other"]
+      let files = try Dictionary(uniqueKeysWithValues: names.map { ($0, try agent.file($0)) })
+      let port = 20_000 + Int(getpid() % 20_000)
+      let servers = try [("127.0.0.1", port), ("::1", port + 1)].map { address, port in
+        try Subprocess(
+          "/usr/bin/env",
+          ["python3", "-m", "http.server", "--bind", address, "--directory", agent.home("work"), "\(port)"])
+      }
+      defer {
+        for server in servers {
+          server.signal(SIGTERM)
+          _ = try? server.finish()
+        }
+      }
+      try eventually("the servers answer") {
+        try ["127.0.0.1:\(port)", "[::1]:\(port + 1)"].allSatisfy { place in
+          try Subprocess.run("/usr/bin/env", ["curl", "-sf", "-o", "/dev/null", "http://\(place)/"]).status == 0
+        }
+      }
+      let from = service.moment()
+      // What somebody else gets is nobody's, until a session has asked.
+      let own = try Subprocess.run(
+        "/usr/bin/env", ["curl", "-sf", "-o", "/dev/null", "http://127.0.0.1:\(port)/own"])
+      #expect(own.status == 0)
+      _ = service.moment()
+      let got = try agent.run(
+        """
+        set -e
+        curl -sf -o /dev/null http://127.0.0.1:\(port)/four
+        curl -sf -o /dev/null 'http://[::1]:\(port + 1)/six'
+        """)
+      #expect(got.status == 0, "\(got.errors)")
+      for name in ["four", "six"] {
+        let verdict = service.prove(try #require(files[name]), from: from)
+        #expect(verdict.status == 2 && verdict.output.contains("contacted: record"), "\(name): \(verdict.output)")
+        let accepted = service.prove(try #require(files[name]), from: from, "--accept-hazard", "contacted")
+        #expect(accepted.status == 0, "\(name): \(accepted.output)")
+      }
+      for name in ["own", "other"] {
+        let verdict = service.prove(try #require(files[name]), from: from)
+        #expect(verdict.status == 0, "\(name): \(verdict.output)")
+      }
+    }
+
     @Test("a server that answers out of a file that it had mapped, and out of one that it had open, long before")
     func answersFromMemory() throws {
       let service = try ServiceUnderTest(audit: true)
