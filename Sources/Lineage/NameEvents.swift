@@ -41,7 +41,7 @@ struct NameEvents {
   }
 
   /// More renames than this that may have replaced a file are not told apart.
-  static let most = 4
+  static let most = 16
 
   private(set) var entries: [Entry] = []
   /// Files created without being opened; the opening may be read a batch later.
