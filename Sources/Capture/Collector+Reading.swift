@@ -4,9 +4,10 @@ internal import LinuxKernel
 
 // What one batch reads besides identity-mode events.
 extension Collector {
-  func readDescriptorEvents(from lower: UInt64) {
-    guard mounts.descriptors != nil else { return }
-    unsafe withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 8) { buffer in
+  /// Reads what descriptor mode tells; whether that was all.
+  func readDescriptorEvents(from lower: UInt64) -> Bool {
+    guard mounts.descriptors != nil else { return true }
+    return unsafe withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 8) { buffer in
       // The events hold descriptors of this process: should it die before they are told, they are lost.
       ring[.descriptorsSince] = lower
       defer { ring[.descriptorsSince] = 0 }
@@ -16,15 +17,16 @@ extension Collector {
           if error != .wouldBlock {
             lose(.descriptors, from: lower, reason: "read failed: \(error)")
           }
-          return
+          return true
         }
-        guard count > 0 else { return }
+        guard count > 0 else { return true }
         var offset = 0
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
         while let record = try? unsafe FanotifyRecord.next(in: bytes.bytes, at: &offset) {
           note(record, from: lower)
         }
       }
+      return false
     }
   }
 
@@ -45,13 +47,14 @@ extension Collector {
         path: (try? path(of: file)) ?? []))
   }
 
-  /// Reads who reached other processes' memory until now.
-  func drainMemory(from lower: UInt64) {
-    guard let memory else { return }
-    let (events, losses) = memory.take()
+  /// Reads who reached other processes' memory until now; whether that was all.
+  func drainMemory(from lower: UInt64) -> Bool {
+    guard let memory else { return true }
+    let (events, losses, isAll) = memory.take()
     for event in events { write(event) }
     for reason in losses { lose(.memory, from: lower, reason: reason) }
     memory.settle()
+    return isAll
   }
 
   /// Reads what forks, execs, exits and mappings there are.

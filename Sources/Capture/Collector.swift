@@ -261,8 +261,9 @@ public final class Collector: @unchecked Sendable {
       }
       if !hadRoom { break }
     }
-    readDescriptorEvents(from: lower)
-    drainMemory(from: lower)
+    // What still waits in any queue is of this time, too.
+    if !readDescriptorEvents(from: lower) { seenEmpty = 0 }
+    if !drainMemory(from: lower) { seenEmpty = 0 }
     drainAudit(isLast: isLast)
     let upper = Clock.monotonic.now
     drainLineage()

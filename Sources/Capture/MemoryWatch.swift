@@ -43,7 +43,7 @@ final class MemoryWatch: Sendable {
     while true {
       _ = try? poller.wait(milliseconds: -1)
       let (isStopped, hasNews) = state.withLock { state in
-        if !state.isStopped { drain(&state) }
+        if !state.isStopped { _ = drain(&state) }
         return (state.isStopped, !state.events.isEmpty || !state.losses.isEmpty)
       }
       if isStopped { return }
@@ -51,15 +51,15 @@ final class MemoryWatch: Sendable {
     }
   }
 
-  /// Reads what waits, and gives what happened before now.
-  func take() -> (events: [MemoryEvent], losses: [String]) {
+  /// Reads what waits, and gives what happened before now; all of it, unless that was too much at once.
+  func take() -> (events: [MemoryEvent], losses: [String], isAll: Bool) {
     state.withLock { state in
-      drain(&state)
+      let isAll = drain(&state)
       defer {
         state.events.removeAll()
         state.losses.removeAll()
       }
-      return (state.events, state.losses)
+      return (state.events, state.losses, isAll)
     }
   }
 
@@ -74,23 +74,25 @@ final class MemoryWatch: Sendable {
     ended.signal()
   }
 
-  private func drain(_ state: inout State) {
+  /// Whether nothing waits any more.
+  private func drain(_ state: inout State) -> Bool {
     let hand = unsafe ring.hand
     // Bounded, so that a flood cannot keep others waiting.
-    for _ in 0..<4096 {
+    for _ in 0..<64 {
       let before = Clock.monotonic.now
       let count: Int
       do throws(Errno) { count = unsafe try group.descriptor.read(into: hand) } catch {
         if error == .wouldBlock { state.emptied = before } else { state.losses.append("read failed: \(error)") }
-        return
+        return true
       }
-      guard count > 0 else { return }
+      guard count > 0 else { return true }
       var offset = 0
       let bytes = unsafe UnsafeRawBufferPointer(rebasing: hand[..<count])
       while let record = try? unsafe FanotifyRecord.next(in: bytes.bytes, at: &offset) { note(record, &state) }
       if !state.events.isEmpty, ring[.memorySince] == 0 { ring[.memorySince] = state.emptied }
       unsafe Self.clear(hand)
     }
+    return false
   }
 
   private static func clear(_ hand: UnsafeMutableRawBufferPointer) {

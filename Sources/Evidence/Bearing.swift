@@ -53,8 +53,10 @@ struct Bearing {
 
   /// Whether the file bore the name at some moment of `window`.
   ///
-  /// - Parameter taken: when some file last got the name before the window; whoever had it then, lost it then.
-  func bore(in window: Interval, taken: Timestamp?) -> Answer {
+  /// - Parameters:
+  ///   - taken: when some file last got the name before the window; whoever had it then, lost it then.
+  ///   - unseen: times that nobody vouches for: a name may have been lost, or got, in one.
+  func bore(in window: Interval, taken: Timestamp?, unseen: [Interval] = []) -> Answer {
     var answer = Answer.didNot
     func add(_ more: Answer) {
       if more.rawValue > answer.rawValue { answer = more }
@@ -69,12 +71,25 @@ struct Bearing {
       add(turn.isSure && isWithin ? .did : .mayHave)
     }
     let before = turns.filter { !$0.isMove && $0.time.to < window.from && $0.time.to >= taken ?? .distantPast }
-    if Self.last(before)?.isArrival == true { add(isUnsureAtStart ? .mayHave : .did) }
-    if Self.last(before.filter(\.isSure))?.isArrival == true { add(.mayHave) }
     let after = turns.filter { $0.time.from > window.to }
-    if let first = Self.first(after), !first.isArrival { add(first.isSure && !isUnsureAtEnd ? .did : .mayHave) }
+    // An end that nobody saw, or an arrival, may lie in any time that nobody vouches for.
+    if let last = Self.last(before), last.isArrival {
+      let isKept = Self.first(after)?.isArrival == false || !Self.isUnseen(last.time.to, window.from, unseen)
+      add(isUnsureAtStart || !isKept ? .mayHave : .did)
+    }
+    if Self.last(before.filter(\.isSure))?.isArrival == true { add(.mayHave) }
+    if let first = Self.first(after), !first.isArrival {
+      let isKept =
+        Self.last(before)?.isArrival == true || first.time.from == .distantFuture
+        || !Self.isUnseen(window.to, first.time.from, unseen)
+      add(first.isSure && !isUnsureAtEnd && isKept ? .did : .mayHave)
+    }
     if let first = Self.first(after.filter(\.isSure)), !first.isArrival { add(isUnsureAtEnd ? .mayHave : .did) }
     return answer
+  }
+
+  private static func isUnseen(_ from: Timestamp, _ to: Timestamp, _ unseen: [Interval]) -> Bool {
+    unseen.contains { $0.from < to && $0.to > from }
   }
 
   /// The last of them; of those that one batch told the arrival, because their order is not known.

@@ -127,6 +127,24 @@ extension StoreReader {
   /// Sources that are a second opinion: the first ones stand without it.
   private static let secondOpinions: Set<String> = ["connector", "audit"]
 
+  /// The times in which names of files may have changed and nobody saw it: between runs, and where events were lost.
+  static func unseen(_ db: Database) throws -> [Interval] {
+    var found: [Interval] = []
+    var vouched: Timestamp?
+    let runs = try Row.fetchCursor(
+      db, sql: "SELECT covered_from, covered_to FROM runs WHERE covered_to IS NOT NULL ORDER BY id")
+    while let run = try runs.next() {
+      guard let from = run.time("covered_from"), let to = run.time("covered_to") else { continue }
+      if let vouched, vouched < from { found.append(Interval(from: vouched, to: from)) }
+      vouched = max(vouched ?? to, to)
+    }
+    let lost = try Row.fetchCursor(db, sql: "SELECT source, t0, t1 FROM gaps")
+    while let gap = try lost.next() {
+      if !secondOpinions.contains(gap["source"]) { found.append(gap.span) }
+    }
+    return found
+  }
+
   /// The sub-intervals that nothing vouches for, with reasons.
   ///
   /// - Parameter fileSystems: those that matter; nil where they cannot be told.

@@ -156,7 +156,8 @@ struct TargetSearch {
         }
       }
     }
-    for sight in sights { collect(sight, bearings) }
+    let unseen = bearings.isEmpty ? [] : try StoreReader.unseen(db)
+    for sight in sights { collect(sight, bearings, unseen) }
     for bearer in question.bearers where !sights.contains(where: { $0.matches(bearer.path) }) {
       // The running system says that it is of the target, by a name that no record would use.
       files.insert(bearer.file)
@@ -198,7 +199,9 @@ struct TargetSearch {
     return rows.sorted { ($0["id"] as Int64) < ($1["id"] as Int64) }
   }
 
-  private mutating func collect(_ sight: Sight, _ bearings: [FileIdentity: [RawPath: Bearing]]) {
+  private mutating func collect(
+    _ sight: Sight, _ bearings: [FileIdentity: [RawPath: Bearing]], _ unseen: [Interval]
+  ) {
     var arrivals: [RawPath: Timestamp] = [:]
     var found: [(FileIdentity, RawPath, Bearing)] = []
     for (file, names) in bearings {
@@ -210,7 +213,7 @@ struct TargetSearch {
       }
     }
     for (file, path, bearing) in found {
-      switch bearing.bore(in: sight.window, taken: arrivals[path]) {
+      switch bearing.bore(in: sight.window, taken: arrivals[path], unseen: unseen) {
       case .didNot: continue
       case .mayHave: doubtful.insert(file)
       case .did: files.insert(file)

@@ -19,6 +19,28 @@ struct NameTests {
     #expect(try shelf.prove().outcome == .notAccessed)
   }
 
+  @Test("a name that was got before, or lost behind, a time that nobody vouches for is not surely borne in between")
+  func unseen() throws {
+    let turns: [(changes: [Finding], gap: Int64)] = [
+      ([renamed("/data/t", "/data/a.csv", at: 2)], 4), ([renamed("/data/a.csv", "/data/t", at: 96)], 93),
+      ([renamed("/data/t", "/data/a.csv", at: 2), renamed("/data/a.csv", "/data/t", at: 96)], 4),
+    ]
+    for (index, (changes, gap)) in turns.enumerated() {
+      for isLost in [false, true] {
+        let shelf = try Shelf()
+        try shelf.write(.session(session(1)), access("/links/h", from: 40, to: 40))
+        for change in changes { try shelf.write(change) }
+        if isLost {
+          try shelf.write(
+            .gap(Gap(time: Interval(from: at(gap), to: at(gap + 1)), source: "fanotify", reason: "", fileSystem: nil)))
+        }
+        let verdict = try shelf.prove()
+        #expect(verdict.outcome == (isLost && index < 2 ? .notProven : .accessed), "\(index)")
+        #expect(verdict.gaps.isEmpty)
+      }
+    }
+  }
+
   @Test("of the files that came to the name before the time, the last one counts")
   func lastBefore() throws {
     let shelf = try Shelf()
