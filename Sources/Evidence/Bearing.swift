@@ -78,13 +78,16 @@ struct Bearing {
       add(isUnsureAtStart || !isKept ? .mayHave : .did)
     }
     if Self.last(before.filter(\.isSure))?.isArrival == true { add(.mayHave) }
-    if let first = Self.first(after), !first.isArrival {
-      let isKept =
-        Self.last(before)?.isArrival == true || first.time.from == .distantFuture
-        || !Self.isUnseen(window.to, first.time.from, unseen)
-      add(first.isSure && !isUnsureAtEnd && isKept ? .did : .mayHave)
+    func isKept(until end: Turn) -> Bool {
+      Self.last(before)?.isArrival == true || end.time.from == .distantFuture
+        || !Self.isUnseen(window.to, end.time.from, unseen)
     }
-    if let first = Self.first(after.filter(\.isSure)), !first.isArrival { add(isUnsureAtEnd ? .mayHave : .did) }
+    if let first = Self.first(after), !first.isArrival {
+      add(first.isSure && !isUnsureAtEnd && isKept(until: first) ? .did : .mayHave)
+    }
+    if let first = Self.first(after.filter(\.isSure)), !first.isArrival {
+      add(!isUnsureAtEnd && isKept(until: first) ? .did : .mayHave)
+    }
     return answer
   }
 
