@@ -125,8 +125,10 @@ final class MemoryWatch: Sendable {
     if record.mask.contains(.overflow) { return state.losses.append("queue overflow") }
     guard record.descriptor >= 0 else {
       switch Errno(rawValue: -record.descriptor) {
-      // Memory whose process is gone; of mount tables and sockets it is told otherwise.
-      case .noSuchProcess: return add([], inode: 0)
+      // Memory whose process is gone; of mount tables and sockets it is told otherwise. What was only written gave
+      // nothing, and was, mostly, a switch of a user namespace (setgroups).
+      case .noSuchProcess where record.mask.contains(.access): return add([], inode: 0)
+      case .noSuchProcess: return
       case .invalidArgument, .noSuchFile, .noSuchDevice: return
       case let error: return state.losses.append("a file of /proc cannot be opened: \(error)")
       }
