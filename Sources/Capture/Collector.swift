@@ -97,9 +97,7 @@ public final class Collector: @unchecked Sendable {
     ring.reset()
     emptied = sources.opened
     lineageDrained = sources.opened
-    memory = try sources.memory.map { group throws(Errno) in
-      try MemoryWatch(group, ring: ring, emptied: sources.opened, wakeUp: mailbox.wakeUp)
-    }
+    try watchMemory(sources)
     let marked = mounts.refresh()
     mailbox.places = mounts.places
     lastRefresh = Clock.monotonic.now
@@ -128,9 +126,7 @@ public final class Collector: @unchecked Sendable {
       ring[.memorySince] = 0
     }
     let inHand = MemoryWatch.inHand(ring, since: emptied)
-    memory = try sources.memory.map { group throws(Errno) in
-      try MemoryWatch(group, ring: ring, emptied: emptied, wakeUp: mailbox.wakeUp)
-    }
+    try watchMemory(sources)
     // Before the first new fanotify read: what was read is from before this moment.
     drainLineage()
     write(entry, as: .resumed)
@@ -143,6 +139,12 @@ public final class Collector: @unchecked Sendable {
     lastRefresh = Clock.monotonic.now
     endBatch(lower: emptied, upper: Clock.monotonic.now, emptied: 0)
     batch()
+  }
+
+  /// From when the queue was last seen empty, or was made.
+  private func watchMemory(_ sources: CaptureSources) throws(Errno) {
+    guard let group = sources.memory else { return }
+    memory = try MemoryWatch(group, ring: ring, emptied: emptied, wakeUp: mailbox.wakeUp)
   }
 
   private func entry(_ sources: CaptureSources, _ bootID: String, _ host: String) -> RunEntry {

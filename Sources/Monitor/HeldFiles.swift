@@ -7,10 +7,16 @@ internal import Records
 enum HeldFiles {
   /// The regular files and the block devices behind a process's descriptors, one for each descriptor. A directory is
   /// not among them: what is opened through it is told.
-  static func open(by pid: Int32) -> [HeldFile] {
+  private static func open(by pid: Int32) -> [HeldFile] {
     ((try? Procfs.descriptors(pid)) ?? []).compactMap { number in
       isPathOnly(pid, number) ? nil : file(pid, "fd/\(number)")
     }
+  }
+
+  /// What a process has open, and the moment after the look.
+  static func answer(_ pid: Int32) -> Answer {
+    let files = open(by: pid)
+    return .descriptors(Clock.monotonic.now, files)
   }
 
   /// What a process has open or mapped. Its mappings go first when it ends, and who lives has mapped its program: where

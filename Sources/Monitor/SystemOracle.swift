@@ -22,7 +22,7 @@ struct SystemOracle: Oracle {
       case .privilege(let pid): .privilege(ProcessRights.of(pid))
       case .gain(let pid, let program): .privilege(ProcessRights.gained(pid, by: program))
       case .node(let path): .node((try? FileStatus(path: path)).map { HeldFiles.kind(of: $0, path) })
-      case .descriptors(let pid): .descriptors(Clock.monotonic.now, HeldFiles.open(by: pid))
+      case .descriptors(let pid): HeldFiles.answer(pid)
       case .held(let pid): HeldFiles.all(of: pid)
       case .listeners(let pid, let peer): .listeners(Listeners.at(peer, seenBy: pid))
       case .readers(let pid, let descriptor, let terminal): .listeners(Terminals.readers(pid, descriptor, terminal))

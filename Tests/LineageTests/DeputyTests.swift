@@ -284,13 +284,15 @@ struct DeputyTests {
     #expect(deputies(scene, "target").isEmpty)
   }
 
+  /// Who is to be known to the next run.
+  private func known(_ scene: Scene) -> [FormerDeputy] {
+    scene.findings.compactMap { finding in
+      if case .deputy(let key, let deputy) = finding { FormerDeputy(key: key, deputy: deputy) } else { nil }
+    }
+  }
+
   @Test("the next run knows who was born of those, and whose parents are gone; and so does the one after that")
   func nextRunOfChildren() throws {
-    func known(_ scene: Scene) -> [FormerDeputy] {
-      scene.findings.compactMap {
-        if case .deputy(let key, let deputy) = $0 { FormerDeputy(key: key, deputy: deputy) } else { nil }
-      }
-    }
     let init1 = Scene.process(1, parent: 0, "/sbin/init"), shell = Scene.process(100, parent: 1, "/usr/bin/bash")
     var scene = try scene()
     write(&scene, 200, "a", 50)
@@ -334,9 +336,7 @@ struct DeputyTests {
     try scene.batch()
     scene.wait(seconds: 1)
     try scene.batch()
-    let known = scene.findings.compactMap { finding -> FormerDeputy? in
-      if case .deputy(let key, let deputy) = finding { FormerDeputy(key: key, deputy: deputy) } else { nil }
-    }
+    let known = known(scene)
     #expect(known.map(\.key.pid) == [300])
     var next = try Scene(processes: [
       Scene.process(1, parent: 0, "/sbin/init"), Scene.process(100, parent: 1, "/usr/bin/bash"),
