@@ -224,7 +224,7 @@ extension Engine {
       }
       if let deputy = claim.deputy {
         if known != nil || audit.asked[pid] != nil {
-          noteClose(identity, at: place, for: deputy, operations)
+          noteClose(identity, at: place, name, for: deputy, operations)
         }
         // Whose process it is does not matter, and is not told: all of one session's deputies are one.
         note(

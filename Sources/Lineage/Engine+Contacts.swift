@@ -185,32 +185,36 @@ extension Engine {
     else { return }
     let moment = Interval(from: wall(time), to: wall(time))
     if isAsked, looked == 0 || life.died != nil, life.epochStarted < time {
-      hold(.blank, at: nil, for: deputy, .rawDevice, moment)
+      hold(.blank, at: nil, [], for: deputy, .rawDevice, moment)
     }
     var seen: Set<FileIdentity> = []
     for file in files where seen.insert(file.identity).inserted {
-      hold(file.identity, at: file.path.map { RawPath($0) }, for: deputy, .inherited, moment)
+      let path = file.path.map { RawPath($0) }
+      hold(
+        file.identity, at: path, path.map { Array($0.lastComponent) } ?? [], for: deputy,
+        file.isRaw ? [.inherited, .rawDevice] : .inherited, moment)
     }
   }
 
   /// Who was asked closes what it may have had open then, perhaps before anybody looked.
   mutating func noteClose(
-    _ identity: FileIdentity, at place: RawPath?, for deputy: Deputy, _ operations: Operations
+    _ identity: FileIdentity, at place: RawPath?, _ name: [UInt8], for deputy: Deputy, _ operations: Operations
   ) {
     guard deputy.channels.contains(.contacted), !operations.isEmpty, operations.isSubset(of: .qualifiers) else {
       return
     }
-    hold(identity, at: place, for: deputy, operations.union(.inherited), span)
+    hold(identity, at: place, name, for: deputy, operations.union(.inherited), span)
   }
 
   private mutating func hold(
-    _ identity: FileIdentity, at path: RawPath?, for deputy: Deputy, _ operations: Operations, _ time: Interval
+    _ identity: FileIdentity, at path: RawPath?, _ name: [UInt8], for deputy: Deputy, _ operations: Operations,
+    _ time: Interval
   ) {
     touch(identity)
     findings.append(
       .access(
         Access(
-          session: deputy.session, process: nil, path: path, name: path.map { RawPath($0.lastComponent) },
+          session: deputy.session, process: nil, path: path, name: name.isEmpty ? nil : RawPath(name),
           identity: identity, operations: operations.union(deputy.channels), result: 0, time: time, count: 1,
           attribution: deputy.session == nil ? .unattributed : .observed)))
   }

@@ -52,7 +52,7 @@ public enum NodeKind: UInt8, Sendable {
 public struct HeldFile: Hashable, Sendable {
   /// Which file.
   public var identity: FileIdentity
-  /// Its path; nil where it has none any more.
+  /// Its path, or its last one where it has none any more; nil where that is not known.
   public var path: [UInt8]?
   /// Whether it is a block device or memory.
   public var isRaw: Bool

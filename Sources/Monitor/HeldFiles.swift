@@ -32,14 +32,16 @@ enum HeldFiles {
 
   private static func file(_ pid: Int32, _ name: String) -> HeldFile? {
     let link = Array("/proc/\(pid)/\(name)".utf8)
-    guard let status = try? FileStatus(path: link, following: true), let path = try? Procfs.link(pid, name) else {
+    guard let status = try? FileStatus(path: link, following: true), var path = try? Procfs.link(pid, name) else {
       return nil
     }
     // What never had a name is nothing that anybody asks about.
     if status.links == 0, status.device == MemoryFile.device { return nil }
     let raw = isRaw(status, path)
     guard status.isRegular || raw, let identity = identity(link, status) else { return nil }
-    return HeldFile(identity: identity, path: status.links > 0 ? path : nil, isRaw: raw)
+    // Where it lost that name its content was known by it; what other names it had then, events tell as of any file.
+    if status.links == 0 { path = RawPath(path).withoutDeletedMark.bytes }
+    return HeldFile(identity: identity, path: path, isRaw: raw)
   }
 
   /// A descriptor of O_PATH gives no content.

@@ -44,6 +44,16 @@ public struct RawPath: Hashable, Sendable, Comparable {
     return RawPath(joined)
   }
 
+  /// The path without the ` (deleted)` that /proc appends once a file has lost the name by which it is held, as an
+  /// agent's executable does when an update removes it while it runs; proc(5), `/proc/pid/fd`.
+  ///
+  /// A file may really be called so; the text alone cannot tell.
+  public var withoutDeletedMark: RawPath {
+    let mark = " (deleted)".utf8
+    guard bytes.count > mark.count, bytes.suffix(mark.count).elementsEqual(mark) else { return self }
+    return RawPath(bytes.dropLast(mark.count))
+  }
+
   /// Whether this path lies beneath `directory`, or is it.
   public func isAtOrBeneath(_ directory: RawPath) -> Bool {
     if directory.bytes == [Self.slash] { return isAbsolute }

@@ -183,17 +183,6 @@ public struct AgentRules: Sendable {
 }
 
 extension RawPath {
-  /// The path without the ` (deleted)` that /proc appends once a file has lost its name, as an agent's
-  /// executable does when an update removes it while it runs.
-  ///
-  /// A file may really be called so; the text alone cannot tell. Every question of `AgentRules` about
-  /// executables and scripts goes through here.
-  public var withoutDeletedMark: RawPath {
-    let mark = " (deleted)".utf8
-    guard bytes.count > mark.count, bytes.suffix(mark.count).elementsEqual(mark) else { return self }
-    return RawPath(bytes.dropLast(mark.count))
-  }
-
   /// Whether this is the dynamic loader, of glibc (`ld-linux-x86-64.so.2`, `ld64.so.2`, `ld-2.31.so`,
   /// `ld.so`) or of musl (`ld-musl-x86_64.so.1`, whose real name may be `libc.so`).
   var isLoader: Bool {

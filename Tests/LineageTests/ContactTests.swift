@@ -53,7 +53,9 @@ struct ContactTests {
     var scene = try scene()
     let file = FileIdentity(fileSystem: Scene.fileSystem, inode: 60, generation: 7)
     let held = HeldFile(identity: file, path: Array("/home/u/proj/data".utf8), isRaw: false)
-    scene.held = [400: [held, held], 300: [HeldFile(identity: file, path: Array("/x".utf8), isRaw: false)]]
+    let device = HeldFile(
+      identity: FileIdentity(fileSystem: 9, inode: 5, generation: 0), path: Array("/dev/sdx".utf8), isRaw: true)
+    scene.held = [400: [held, held, device], 300: [HeldFile(identity: file, path: Array("/x".utf8), isRaw: false)]]
     scene.read(400, "closed", 61)
     try scene.batch()
     scene.wait(seconds: 1)
@@ -63,6 +65,7 @@ struct ContactTests {
     let found = scene.accesses("/home/u/proj/data")
     #expect(found.map(\.operations) == [[.contacted, .inherited]] && found.first?.session == 1)
     #expect(found.first?.operations.isInheritedStill == true && !isKept(scene, "closed"))
+    #expect(scene.accesses("/dev/sdx").map(\.operations) == [[.contacted, .inherited, .rawDevice]])
     #expect(scene.accesses("/x").isEmpty)
     connect(&scene, 200, "door")
     try scene.batch()
@@ -77,8 +80,11 @@ struct ContactTests {
     connect(&scene, 200, "door")
     scene.event(0x10, 400, 12, "data", 60)
     scene.event(0x10, 300, 12, "other", 61)
+    scene.event(0x10, 400, 99, "nowhere", 62)
     try scene.batch()
     let found = scene.accesses("/home/u/proj/data")
+    let gone = try #require(scene.accesses.first { $0.identity.inode == 62 })
+    #expect(gone.path == nil && gone.name == RawPath("nowhere"), "it can be no file of another name")
     #expect(found.map(\.operations) == [[.contacted, .inherited, .closedUnwritten]])
     #expect(scene.accesses("/home/u/proj/other").isEmpty)
   }

@@ -110,6 +110,22 @@ extension ServiceTests {
       #expect(over.status == 0, "\(over.output)")
     }
 
+    @Test("one of a file that was deleted, as of a shell's here-document, blocks a no for that file alone")
+    func heldDeletedFromOutside() throws {
+      let service = try ServiceUnderTest()
+      let agent = try StandInAgent()
+      let file = try agent.file("held.txt"), other = try agent.file("other.txt")
+      let from = service.moment()
+      let shell = try Subprocess(
+        "/bin/sh", ["-c", "exec 8< \(file); rm \(file); sleep 0.5; exec \(agent.launch) -c 'sleep 2; :'"])
+      Thread.sleep(forTimeInterval: 1.2)
+      let held = service.prove(file, from: from)
+      #expect(held.status == 2 && held.output.contains("inherited: record"), "\(held.output)")
+      let untouched = service.prove(other, from: from)
+      #expect(untouched.status == 0, "\(untouched.output)")
+      _ = try shell.finish()
+    }
+
     @Test("a block device that a session reads is every file's hazard")
     func blockDevice() throws {
       let service = try ServiceUnderTest()
