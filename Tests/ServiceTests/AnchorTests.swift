@@ -159,7 +159,7 @@ extension ServiceTests {
       #expect(try incidents(service).isEmpty, "and that is no fork")
       #expect(witness.seen < size)
       try witness.enrol(new)
-      try eventually("it goes on", within: 60) { witness.seen >= size }
+      try eventually("it goes on") { witness.seen >= size }
       try eventually("and says so") { try anchors(service)["witness"]?.problem == nil }
       let agent = try StandInAgent()
       let quiet = try agent.file("quiet.txt")

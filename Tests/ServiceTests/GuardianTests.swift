@@ -170,7 +170,7 @@ extension ServiceTests {
       try agent.home.write("go")
       _ = try session.finish()
       // It waits a while before it tries again, and then has very much to seal.
-      try eventually("the store takes records again", within: 60) {
+      try eventually("the store takes records again") {
         guard let status = try? service.json("status") as? [String: Any] else { return false }
         return !(status["lost_since"] is String) && !(status["store_problem"] is String)
       }

@@ -47,7 +47,7 @@ extension ServiceTests {
       let before = ask("place/quiet/")
       #expect(before.status == 0, "\(before.output)")
       #expect(service.alibi("retention", "--apply").status == 0)
-      try eventually("there is a segment", within: 60) { files().count == 1 }
+      try eventually("there is a segment") { files().count == 1 }
       #expect(ask("place/projects/").status == 1)
       let certified = ask("place/quiet/", "--out", out("bundle"))
       #expect(certified.status == 0, "\(certified.output) \(certified.errors)")

@@ -1,6 +1,6 @@
 /// Asks again every few milliseconds until the answer is yes or the time is over; the last answer.
 public func eventually(
-  within limit: Duration = .seconds(5), _ condition: () throws -> Bool
+  within limit: Duration = .seconds(60), _ condition: () throws -> Bool
 ) async throws -> Bool {
   let deadline = ContinuousClock.now + limit
   while true {
@@ -12,7 +12,7 @@ public func eventually(
 
 /// The first value that `body` finds before the time is over.
 public func eventually<Value>(
-  within limit: Duration = .seconds(5), find body: () throws -> Value?
+  within limit: Duration = .seconds(60), find body: () throws -> Value?
 ) async throws -> Value? {
   var found: Value?
   _ = try await eventually(within: limit) {
