@@ -19,7 +19,14 @@ extension Engine {
         fork(child: child, thread: thread, parent: parent, at: event.time, by: event.witness)
       case .exec(let pid):
         if event.witness == .connector { unconfirmed[pid] = nil }
-        if event.witness == leadingWitness { exec(pid, at: event.time, index: index, source, &oracle) }
+        guard event.witness == leadingWitness else { continue }
+        let program = program(of: pid, after: index)
+        guard program.isTold || event.time <= lossUntil else {
+          // It does nothing before it has mapped its program, which the next batch tells: so does it of this.
+          early.append(event.kept(from: source))
+          continue
+        }
+        exec(pid, at: event.time, program.mapping, source, &oracle)
       case .exit(let pid, let thread):
         if event.witness == .connector { unconfirmed[pid] = nil }
         if event.witness == leadingWitness { exit(pid, thread: thread, at: event.time) }
@@ -198,7 +205,7 @@ extension Engine {
   // MARK: - Exec
 
   private mutating func exec(
-    _ pid: Int32, at time: UInt64, index: Int, _ source: some BatchSource, _ oracle: inout some Oracle
+    _ pid: Int32, at time: UInt64, _ program: FileMapping?, _ source: some BatchSource, _ oracle: inout some Oracle
   ) {
     if processes[pid] == nil {
       var life = Life(key: ProcessKey(pid: pid, startedAt: time, provenance: .unknown))
@@ -207,7 +214,7 @@ extension Engine {
     }
     if leadingWitness == .perf, run?.hasConnector == true { awaitConfirmation(pid, of: time) }
     sight(pid, at: time)
-    let main = mainMapping(of: pid, after: index).map { mapping in
+    let main = program.map { mapping in
       var kept = mapping
       kept.copied = mapping.path(in: source)
       return kept
@@ -236,13 +243,19 @@ extension Engine {
       // The leader's exit was counted as the end; another thread has executed and lives on as the process.
       sessions[session]?.members += 1
     }
-    if choice.executable == nil, before?.session == nil, !isConclusive(time) {
+    if before?.session == nil, !isSure(choice, main), !isConclusive(time) {
       // Its opening may still be in the queue. A file event read before it may be the new program's.
       undecided[pid] = main
       _ = processes.update(pid) { $0.undecidedSince = time }
       return
     }
     decide(pid, choice, main, at: time, &oracle)
+  }
+
+  /// Whether an explanation stays what it is, whatever openings are still to be read. Without a mapping any of them may
+  /// be the one.
+  func isSure(_ choice: (executable: ExecCandidate?, agent: AgentMatch?), _ main: FileMapping?) -> Bool {
+    main == nil ? choice.agent != nil : choice.executable != nil
   }
 
   /// Whether every opening before `time` has been read.
@@ -284,17 +297,19 @@ extension Engine {
     }
   }
 
-  /// The first file that the process mapped after its exec: the program itself, before its loader.
-  private func mainMapping(of pid: Int32, after index: Int) -> FileMapping? {
-    for event in timeline[(index + 1)...].prefix(512) {
+  /// The first file that the process mapped after its exec, the program itself, before its loader; and whether there is
+  /// nothing to wait for: it is known, or there is none.
+  private func program(of pid: Int32, after index: Int) -> (mapping: FileMapping?, isTold: Bool) {
+    guard leadingWitness == .perf else { return (nil, true) }
+    for event in timeline[(index + 1)...] {
       switch event.what {
       // Anonymous memory has no inode.
-      case .map(pid, let mapping) where mapping.inode != 0: return mapping
-      case .exec(pid) where event.witness == .perf: return nil
+      case .map(pid, let mapping) where mapping.inode != 0: return (mapping, true)
+      case .exec(pid) where event.witness == .perf, .exit(pid, _) where event.witness == .perf: return (nil, true)
       default: continue
       }
     }
-    return nil
+    return (nil, false)
   }
 
   /// What a committed exec executed. Openings for execution are program, script and loader, and those of other

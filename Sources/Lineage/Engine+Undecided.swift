@@ -14,7 +14,7 @@ extension Engine {
         continue
       }
       let choice = explanation(of: pid, main, at: since)
-      guard choice.executable != nil || isConclusive(since) else { continue }
+      guard isSure(choice, main) || isConclusive(since) else { continue }
       undecided[pid] = nil
       for index in (execs[pid] ?? []).indices where execs[pid]?[index].usedIn == nil {
         execs[pid]?[index].usedIn = batchNumber

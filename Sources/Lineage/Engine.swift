@@ -37,7 +37,7 @@ public struct Engine {
   var undecidedBirths: [Int32: [Int32]] = [:]
   /// CLOCK_MONOTONIC up to which an opening may have been lost.
   var lossUntil: UInt64 = 0
-  /// Lineage drained with an earlier batch, but later than its last read.
+  /// Lineage drained with an earlier batch, but later than its last read; and execs whose program was not mapped yet.
   var early: [LineageEvent] = []
   /// Processes of sessions that have no record yet, with the time of their birth.
   var unrecorded: [Int32: UInt64] = [:]
@@ -319,9 +319,10 @@ public struct Engine {
     }
     writeEpisodes(all: flush)
     let lower = batch.emptied == 0 ? batch.lower : batch.emptied
+    let awaited = early.filter { $0.time <= batch.upper }.map(\.what.pid)
     for (pid, candidates) in execs {
       // An opening explains the execs of its own batch and of the next.
-      let kept = candidates.filter { $0.usedIn == nil || $0.usedIn == batchNumber }
+      let kept = candidates.filter { $0.usedIn == nil || $0.usedIn == batchNumber || awaited.contains(pid) }
       execs[pid] = kept.isEmpty ? nil : kept
     }
     keepMappings(since: lower)

@@ -102,6 +102,13 @@ struct LineageEvent {
     case exit(pid: Int32, thread: Int32)
     case map(pid: Int32, FileMapping)
     case credentials(pid: Int32, isRoot: Bool)
+
+    /// The process that did it.
+    var pid: Int32 {
+      switch self {
+      case .fork(_, _, let pid), .exec(let pid), .exit(let pid, _), .map(let pid, _), .credentials(let pid, _): pid
+      }
+    }
   }
 
   var time: UInt64
