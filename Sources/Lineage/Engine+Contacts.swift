@@ -187,8 +187,8 @@ extension Engine {
     if isAsked, looked == 0 || life.died != nil, life.epochStarted < time {
       hold(.blank, at: nil, [], for: deputy, .rawDevice, moment)
     }
-    var seen: Set<FileIdentity> = []
-    for file in files where seen.insert(file.identity).inserted {
+    var seen: Set<HeldFile> = []
+    for file in files where seen.insert(file).inserted {
       let path = file.path.map { RawPath($0) }
       hold(
         file.identity, at: path, path.map { Array($0.lastComponent) } ?? [], for: deputy,

@@ -32,8 +32,8 @@ extension Engine {
     looks.removeAll { all || $0.looked <= batch.emptied }
     for look in ready {
       let counts = Dictionary(look.files.map { ($0.identity, 1) }, uniquingKeysWith: +)
-      var seen: Set<FileIdentity> = []
-      for held in look.files where seen.insert(held.identity).inserted {
+      var seen: Set<HeldFile> = []
+      for held in look.files where seen.insert(held).inserted {
         let file = SessionFile(session: look.session, identity: held.identity)
         if counts[held.identity] == 1, isLeftOpen(file) { continue }
         let path = held.path.map { RawPath($0) }

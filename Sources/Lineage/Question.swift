@@ -48,13 +48,13 @@ public enum NodeKind: UInt8, Sendable {
   case fileSystemRequests = 3
 }
 
-/// A file, or a block device, that a process holds open.
+/// A file, or a block device, that a process holds open or mapped; what an overlay shows, as one for each layer.
 public struct HeldFile: Hashable, Sendable {
   /// Which file.
   public var identity: FileIdentity
   /// Its path, or its last one where it has none any more; nil where that is not known.
   public var path: [UInt8]?
-  /// Whether it is a block device or memory.
+  /// Whether it may give any file's content: a block device, memory, or what lies on layers that cannot be told.
   public var isRaw: Bool
 
   /// A file of these facts.

@@ -72,3 +72,11 @@ public func fileSystemID(path: [UInt8]) throws(Errno) -> UInt64 {
   _ = try call { unsafe statfs(terminated, &info) }
   return unsafe cl_fsid(&info)
 }
+
+/// Whether `path` lies on an overlay, by `f_type` of `statfs(2)`.
+public func isOnOverlay(path: [UInt8]) throws(Errno) -> Bool {
+  let terminated = (path + [0]).map { CChar(bitPattern: $0) }
+  var info = statfs()
+  _ = try call { unsafe statfs(terminated, &info) }
+  return info.f_type == 0x794c_7630
+}

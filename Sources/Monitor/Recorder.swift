@@ -249,7 +249,7 @@ final class Recorder: @unchecked Sendable {
   private func forgetMounts() {
     let time = Clock.monotonic.now
     guard time > lastForgotten + 300_000_000 else { return }
-    oracle.forgetMounts()
+    oracle.handles.forgetMounts()
     lastForgotten = time
   }
 

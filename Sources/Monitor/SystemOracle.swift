@@ -7,8 +7,7 @@ internal import Records
 
 /// Answers the attribution's questions from the running system, and keeps the answers for a recorded journal.
 struct SystemOracle: Oracle {
-  /// Where each file system is mounted. The places alone: a directory held open would keep it from being unmounted.
-  private var mounts: [UInt64: [RawPath]] = [:]
+  var handles = HandlePaths()
   private var users = UserNames()
   /// Where answers go besides the attribution, if somebody records the journal.
   var keep: ((Exchange) -> Void)?
@@ -16,7 +15,8 @@ struct SystemOracle: Oracle {
   mutating func answer(_ question: Question) -> Answer {
     let answer: Answer =
       switch question {
-      case .directory(let fileSystem, let type, let handle): .directory(path(fileSystem, type, handle))
+      case .directory(let fileSystem, let type, let handle):
+        .directory(handles.path(fileSystem, FileHandle(type: type, bytes: handle)))
       case .facts(let pid): .facts(facts(of: pid))
       case .environment(let pid): .environment(environment(of: pid))
       case .privilege(let pid): .privilege(ProcessRights.of(pid))
@@ -42,33 +42,6 @@ struct SystemOracle: Oracle {
     }
     let found = Connections.now().reach(from: pids, except: Set(others), isSession: isSession)
     return .connected(Clock.monotonic.now, found)
-  }
-
-  private mutating func path(_ fileSystem: UInt64, _ type: Int32, _ handle: [UInt8]) -> [UInt8]? {
-    for point in mounts(of: fileSystem) {
-      guard let mount = try? OwnedDescriptor.open(bytes: point.bytes, [.readOnly, .directory]),
-        let directory = try? FileHandle(type: type, bytes: handle).open(mount: mount),
-        let status = try? FileStatus(descriptor: directory), status.links > 0,
-        let found = try? LinuxKernel.path(of: directory)
-      else { continue }
-      // Through a bind mount of a part, what lies outside that part has a path that leads nowhere.
-      if RawPath(found).isAtOrBeneath(point) { return found }
-    }
-    return nil
-  }
-
-  private mutating func mounts(of fileSystem: UInt64) -> [RawPath] {
-    if let known = mounts[fileSystem] { return known }
-    guard let text = try? Procfs.file("/proc/self/mountinfo", limit: 16 << 20) else { return [] }
-    let found = MountEntry.canonicalOrder(MountEntry.table(text)).map(\.mountPoint)
-      .filter { (try? fileSystemID(path: $0)) == fileSystem }
-    mounts[fileSystem] = found.map { RawPath($0) }
-    return mounts[fileSystem] ?? []
-  }
-
-  /// Forgets where file systems are mounted: tomorrow they may be elsewhere.
-  mutating func forgetMounts() {
-    mounts.removeAll()
   }
 
   private mutating func facts(of pid: Int32) -> SessionFacts? {
