@@ -299,9 +299,11 @@ extension Engine {
 
   /// The first file that the process mapped after its exec, the program itself, before its loader; and whether there is
   /// nothing to wait for: it is known, or there is none.
+  ///
+  /// What is later than the batch's last read may be there in part: each CPU's ring was drained at another moment.
   private func program(of pid: Int32, after index: Int) -> (mapping: FileMapping?, isTold: Bool) {
     guard leadingWitness == .perf else { return (nil, true) }
-    for event in timeline[(index + 1)...] {
+    for event in timeline[(index + 1)...].prefix(while: { $0.time <= batch.upper }) {
       switch event.what {
       // Anonymous memory has no inode.
       case .map(pid, let mapping) where mapping.inode != 0: return (mapping, true)

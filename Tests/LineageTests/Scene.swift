@@ -36,9 +36,10 @@ struct Scene {
   var findings: [Finding] = []
   var covered: [Interval] = []
   private var entries: [UInt8] = []
-  private(set) var now: UInt64 = 1_000_000_000
+  var now: UInt64 = 1_000_000_000
   /// When the queue was last seen empty.
   private var emptied: UInt64 = 1_000_000_000 - 1
+  private var lastRead: UInt64?
   private var isFirstBatch = true
   /// How far the wall clock is ahead of the others, in nanoseconds.
   var clock: Int64 = 0
@@ -372,9 +373,13 @@ struct Scene {
 
   // MARK: - Batches
 
+  /// What comes next is of the batch at hand, and later than its last read.
+  mutating func endReading() { lastRead = tick() }
+
   /// Ends the batch. `empty` tells whether the queue was seen empty at its end.
   mutating func batch(empty: Bool = true, flush: Bool = true) throws {
-    let upper = tick()
+    let upper = lastRead ?? tick()
+    lastRead = nil
     add(
       BatchEnd(
         lower: emptied, upper: upper, wall: UInt64(bitPattern: Int64(upper) + clock), boot: upper,

@@ -46,7 +46,7 @@ struct Generator {
       case let form: actor.form = form
       }
       for _ in 0..<Int.random(in: 0...2, using: &random) {
-        let shape = random.one(of: ["fork", "daemon", "clone-parent", "thread-exec", "spawn", "own-mounts"])
+        let shape = random.one(of: ["fork", "daemon", "clone-parent", "exec", "thread-exec", "spawn", "own-mounts"])
         actor.launchShapes.append(wrapping(shape, program: "\(place)/bin/worker"))
       }
       actors.append(actor)
