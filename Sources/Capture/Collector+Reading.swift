@@ -6,7 +6,7 @@ internal import LinuxKernel
 extension Collector {
   /// Reads what descriptor mode tells; whether that was all.
   func readDescriptorEvents(from lower: UInt64) -> Bool {
-    guard mounts.descriptors != nil else { return true }
+    guard let waiting = mounts.descriptors?.descriptor.available, waiting > 0 else { return true }
     return unsafe withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 8) { buffer in
       // The events hold descriptors of this process: should it die before they are told, they are lost.
       ring[.descriptorsSince] = lower

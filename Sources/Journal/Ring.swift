@@ -71,6 +71,11 @@ public final class JournalRing: @unchecked Sendable {
     unsafe UnsafeMutableRawBufferPointer(start: base + 1024, count: Self.headerSize - 1024)
   }
 
+  /// Whether the writer holds events that are not in the journal, and cannot be told without it.
+  public var isInHand: Bool {
+    unsafe self[.descriptorsSince] != 0 || self[.memorySince] != 0 || hand.loadUnaligned(as: UInt32.self) != 0
+  }
+
   /// Where the entry begins that is being filled, plus one; 0 while none is.
   private var filling: UInt64 {
     get { unsafe word(32).pointee.load(ordering: .acquiring) }

@@ -69,6 +69,16 @@ public struct ChildProcess: Sendable {
     return Ending(status: word)
   }
 
+  /// Stops every thread of it, SIGSTOP, and waits until they have; SIGCONT makes it go on.
+  ///
+  /// - Returns: whether it lives; it must not be asked for its end else.
+  public func halt() -> Bool {
+    signal(SIGSTOP)
+    var word: Int32 = 0
+    while unsafe waitpid(pid, &word, WUNTRACED) < 0 && cl_errno() == EINTR {}
+    return word & 0xff == 0x7f
+  }
+
   /// Waits for its end.
   public func awaitEnding() -> Ending {
     var word: Int32 = 0

@@ -39,6 +39,9 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
   /// From here on it does not wait, O_NONBLOCK.
   public func setNonBlocking() { _ = cl_set_nonblocking(raw) }
 
+  /// How many bytes can be read now, FIONREAD: of a fanotify group, those of its queued events.
+  public var available: Int { Int(cl_available(raw)) }
+
   /// `read(2)` into `buffer`; 0 at the end of the file.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
     try call { unsafe Glibc_read(raw, buffer) }

@@ -139,8 +139,10 @@ public final class Guardian {
   /// Runs until it is told to stop; the exit status.
   public func run() -> Int32 {
     if let predecessor {
-      predecessor.signal(SIGKILL)
-      _ = predecessor.awaitEnding()
+      if halt(predecessor) {
+        predecessor.signal(SIGKILL)
+        _ = predecessor.awaitEnding()
+      }
       self.predecessor = nil
       predecessorLife = nil
     }
@@ -161,6 +163,19 @@ public final class Guardian {
         startChild()
       }
     }
+  }
+
+  /// Stops a recorder at a moment at which it holds no descriptors of the kernel's: with it they are gone, and what was
+  /// done by them could be anything. Whether it lives.
+  private func halt(_ recorder: ChildProcess) -> Bool {
+    let ring = unsafe JournalRing(memory: holdings.journal.bytes)
+    for _ in 0..<200 {
+      guard recorder.halt() else { return false }
+      if !ring.isInHand { return true }
+      recorder.signal(SIGCONT)
+      sleepThread(nanoseconds: 1_000_000)
+    }
+    return recorder.halt()
   }
 
   /// What was altered of the machine's audit settings.

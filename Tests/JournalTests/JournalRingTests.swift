@@ -15,6 +15,22 @@ struct JournalRingTests {
     #expect(memory.ring.free == 4096 - 312)
   }
 
+  @Test("what the writer holds and has not written is known to whoever shares the memory")
+  func inHand() {
+    let memory = RingMemory(capacity: 4096)
+    let ring = memory.ring
+    #expect(!ring.isInHand)
+    for register in [JournalRing.Register.descriptorsSince, .memorySince] {
+      ring[register] = 1
+      #expect(ring.isInHand)
+      ring[register] = 0
+    }
+    unsafe ring.hand[0] = 24
+    #expect(ring.isInHand)
+    unsafe ring.hand[0] = 0
+    #expect(!ring.isInHand)
+  }
+
   @Test("an empty ring holds nothing and has all its room")
   func empty() throws {
     let memory = RingMemory(capacity: 4096)

@@ -1,3 +1,4 @@
+import Glibc
 import LinuxKernel
 import TestSupport
 import Testing
@@ -18,6 +19,20 @@ struct SupportTests {
     program.signal(15)
     #expect(try await eventually { program.hasEnded() })
     #expect(try program.finish().status == 1015)
+  }
+
+  @Test("a child is halted, goes on, and ends; one that has ended says so")
+  func halted() throws {
+    let program = try ChildProcess("/bin/sleep", ["sleep", "60"], variable: ("A", "b"), inheriting: [])
+    #expect(program.halt())
+    let stat = String(decoding: try Procfs.file(program.pid, "stat"), as: UTF8.self)
+    #expect(stat.contains(") T "))
+    program.signal(SIGCONT)
+    #expect(program.halt())
+    program.signal(SIGKILL)
+    #expect(program.awaitEnding() == .killed(SIGKILL))
+    let other = try ChildProcess("/bin/true", ["true"], variable: ("A", "b"), inheriting: [])
+    while Procfs.exists(other.pid), other.halt() { other.signal(SIGCONT) }
   }
 
   @Test("a program ends with the value that started it")

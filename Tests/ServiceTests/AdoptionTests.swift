@@ -81,7 +81,7 @@ extension ServiceTests {
         "\(screen) -S main -X screen sh -c 'cat \(place)/target > /dev/null; touch \(place)/done'; sleep 0.5")
       let verdict = try verdict(service, target, from: from, done: place + "/done")
       #expect(verdict.status == 1, "\(verdict.output)")
-      #expect(service.prove(other, from: from).status == 0)
+      service.expect(0, other, from: from)
     }
 
     @Test("a login over ssh to this host, as somebody else: the command is the session's")

@@ -51,7 +51,7 @@ extension ServiceTests {
       let recorder = try service.recorder()
       let children = try Subprocess.run("/usr/bin/pgrep", ["-P", "\(recorder)"]).output.split(separator: "\n")
       let nursery = try #require(children.first.flatMap { Int32($0) })
-      let from = now()
+      let from = service.moment()
       // Stopped, it answers nobody; then coverage ends, and is no gap once somebody answers again.
       _ = Foundation.kill(nursery, SIGSTOP)
       let first = service.prove(file, from: from)

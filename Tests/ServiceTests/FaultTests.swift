@@ -36,7 +36,7 @@ extension ServiceTests {
       let agent = try StandInAgent()
       let read = try agent.file("read.txt")
       let untouched = try agent.file("untouched.txt")
-      let from = now()
+      let from = service.moment()
       try agent.run("true")
       try disk.fill()
       try eventually("status tells that the store takes nothing") {
@@ -47,7 +47,7 @@ extension ServiceTests {
       try eventually("the record is there") { try !service.accesses(read).isEmpty }
       #expect(try !status(service, says: "store_problem"))
       let to = now()
-      #expect(service.prove(untouched, from: from, "--to", to).status == 0)
+      service.expect(0, untouched, from: from, "--to", to)
       try disk.fill()
       try agent.run("read l < \(read)")
       let outcome = try service.stop()
@@ -63,7 +63,7 @@ extension ServiceTests {
       try agent.home.makeDirectory("work/many")
       let names = (0..<2000).map { "\($0)" }
       for name in names { try agent.home.write("work/many/\(name)", "x") }
-      let from = now()
+      let from = service.moment()
       try disk.fill()
       let size = try residentMegabytes(service.recorder())
       try eventually("the service gives up") {
@@ -78,10 +78,10 @@ extension ServiceTests {
       #expect(verdict.output.contains("refused records"))
       let later = now()
       try agent.run("true")
-      #expect(service.prove(untouched, from: later).status == 0)
+      service.expect(0, untouched, from: later)
       let file = try agent.file("after.txt")
       try agent.run("read l < \(file)")
-      #expect(service.prove(file, from: later).status == 1)
+      service.expect(1, file, from: later)
     }
 
     @Test("a queue that overflows leaves a gap, and only there")

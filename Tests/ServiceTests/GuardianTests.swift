@@ -34,7 +34,7 @@ extension ServiceTests {
       let untouched = try agent.file("untouched.txt")
       try agent.home.makeDirectory("work/many")
       for name in 0..<4000 { try agent.home.write("work/many/\(name)", "x") }
-      let from = now()
+      let from = service.moment()
       var random = SystemRandomNumberGenerator()
       let session = try agent.start("\(agent.actor) storm \(agent.home("work/many")) 4000\n:")
       var last: Int32 = 0
@@ -62,11 +62,11 @@ extension ServiceTests {
       let service = try ServiceUnderTest()
       let agent = try StandInAgent()
       let untouched = try agent.file("untouched.txt")
-      let from = now()
+      let from = service.moment()
       let recorder = try service.recorder()
       _ = Foundation.kill(recorder, SIGTERM)
       try eventually("another recorder captures") { try service.recorder() != recorder }
-      #expect(service.prove(untouched, from: from).status == 0)
+      service.expect(0, untouched, from: from)
       for pid in [try service.recorder(), service.process.pid] { _ = Foundation.kill(pid, SIGTERM) }
       #expect(try service.process.finish().status == 0)
       #expect(service.alibi("status").status == 69)
@@ -77,7 +77,7 @@ extension ServiceTests {
       let service = try ServiceUnderTest()
       let agent = try StandInAgent()
       let file = try agent.file("a.txt")
-      let from = now()
+      let from = service.moment()
       try agent.run("read l < \(file)")
       let recorder = try service.recorder()
       try service.kill()
@@ -89,7 +89,7 @@ extension ServiceTests {
       let verdict = service.prove(file, from: between)
       #expect(verdict.status == 2)
       #expect(verdict.output.contains("not capturing"))
-      #expect(service.prove(file, from: from).status == 1)
+      service.expect(1, file, from: from)
     }
 
     @Test("an upgrade by executing the program anew keeps the pid and leaves no gap")
@@ -99,7 +99,7 @@ extension ServiceTests {
       let untouched = try agent.file("untouched.txt")
       let first = try agent.file("first.txt")
       let second = try agent.file("second.txt")
-      let from = now()
+      let from = service.moment()
       let session = try agent.start(
         "for i in 1 2 3 4 5 6 7 8; do read l < \(first); sleep 0.1; done; read l < \(second)")
       Thread.sleep(forTimeInterval: 0.3)
@@ -110,8 +110,8 @@ extension ServiceTests {
       }
       #expect(!service.process.hasEnded())
       _ = try session.finish()
-      #expect(service.prove(untouched, from: from).status == 0)
-      #expect(service.prove(second, from: from).status == 1)
+      service.expect(0, untouched, from: from)
+      service.expect(1, second, from: from)
       #expect(try gaps(service).isEmpty)
       #expect(try service.standIns().count == 1)
       #expect(try service.stop().status == 0)
@@ -127,7 +127,7 @@ extension ServiceTests {
       let agent = try StandInAgent()
       let untouched = try agent.file("untouched.txt")
       let file = try agent.file("meanwhile.txt")
-      let from = now()
+      let from = service.moment()
       try scratch.write("agents/a.yaml", "agent: a\ntitle: A\nexecutables: 7\n")
       service.process.signal(SIGHUP)
       try eventually("no recorder answers") {
@@ -137,8 +137,8 @@ extension ServiceTests {
       #expect(!service.process.hasEnded())
       try scratch.write("agents/a.yaml", good)
       _ = try service.recorder()
-      #expect(service.prove(file, from: from).status == 1)
-      #expect(service.prove(untouched, from: from).status == 0)
+      service.expect(1, file, from: from)
+      service.expect(0, untouched, from: from)
       #expect(try gaps(service).isEmpty)
     }
 
@@ -153,7 +153,7 @@ extension ServiceTests {
       let file = try agent.file("after.txt")
       try agent.home.makeDirectory("work/many")
       for name in 0..<2000 { try agent.home.write("work/many/\(name)", "x") }
-      let from = now()
+      let from = service.moment()
       _ = try Subprocess.run("/bin/sh", ["-c", "cat /dev/zero > \(mount.path)/full 2>/dev/null; true"])
       let marker = agent.home("go")
       let session = try agent.start(

@@ -34,7 +34,7 @@ extension ServiceTests {
       _ = try service.stop()
       try service.restart()
       let later = service.moment()
-      #expect(service.prove(untouched, from: later).status == 0)
+      service.expect(0, untouched, from: later)
     }
 
     @Test(
@@ -66,7 +66,7 @@ extension ServiceTests {
       let verdict = service.prove(untouched, from: from)
       #expect(verdict.status == 2, "\(verdict.output)")
       #expect(verdict.output.contains("privilege: session") && verdict.output.contains("capabilities"))
-      #expect(service.prove(untouched, from: from, "--accept-hazard", "privilege").status == 0)
+      service.expect(0, untouched, from: from, "--accept-hazard", "privilege")
     }
 
     @Test("the same, where the program's file and its process are gone at once: audit tells", .tool("setcap", "-h"))
@@ -77,7 +77,7 @@ extension ServiceTests {
       let other = try agent.file("other.txt"), untouched = try agent.file("untouched.txt")
       for _ in 0..<3 {
         let from = service.moment()
-        #expect(service.prove(untouched, from: from).status == 0)
+        service.expect(0, untouched, from: from)
         try agent.home.copyProgram(Place.actor, as: "work/tracer")
         let tracer = agent.home("work/tracer")
         try #require(try Subprocess.run("/usr/bin/env", ["setcap", "cap_sys_ptrace=ep", tracer]).status == 0)
@@ -101,8 +101,8 @@ extension ServiceTests {
       let held = service.prove(file, from: during)
       #expect(held.status == 2)
       #expect(held.output.contains("inherited: record"))
-      #expect(service.prove(file, from: during, "--accept-hazard", "inherited").status == 0)
-      #expect(service.prove(other, from: during).status == 0)
+      service.expect(0, file, from: during, "--accept-hazard", "inherited")
+      service.expect(0, other, from: during)
       _ = try shell.finish()
       Thread.sleep(forTimeInterval: 0.3)
       let after = service.moment()
@@ -150,7 +150,7 @@ extension ServiceTests {
       #expect(verdict.status == 2)
       #expect(verdict.output.contains("raw-device: record"))
       #expect(verdict.output.contains(device))
-      #expect(service.prove(other, from: from, "--accept-hazard", "raw-device").status == 0)
+      service.expect(0, other, from: from, "--accept-hazard", "raw-device")
       #expect(try service.accesses("/dev/null").isEmpty || !verdict.output.contains("the device /dev/null"))
     }
   }

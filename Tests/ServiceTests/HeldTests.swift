@@ -17,9 +17,9 @@ extension ServiceTests {
       let held = service.prove(file, from: during)
       #expect(held.status == 1, "\(held.output)")
       #expect(held.output.contains(" held"))
-      #expect(service.prove(file, from: during, "--op", "read").status == 1)
+      service.expect(1, file, from: during, "--op", "read")
       #expect(service.prove(file, from: during, "--op", "write").status != 1)
-      #expect(service.prove(file, from: during, "--op", "exec").status == 0)
+      service.expect(0, file, from: during, "--op", "exec")
       let json = try #require(try service.json("prove", file, "--from", during) as? [String: Any])
       let accesses = try #require(json["accesses"] as? [[String: Any]])
       #expect(accesses.contains { $0["held"] as? Bool == true })
@@ -27,7 +27,7 @@ extension ServiceTests {
       let after = service.moment()
       let over = service.prove(file, from: after)
       #expect(over.status == 0, "\(over.output)")
-      #expect(service.prove(file, from: start).status == 1)
+      service.expect(1, file, from: start)
     }
 
     @Test("an open file is held until it is closed")
@@ -38,7 +38,7 @@ extension ServiceTests {
       let session = try agent.start("exec 7< \(file); sleep 1.5; exec 7<&-; sleep 3; :")
       Thread.sleep(forTimeInterval: 0.5)
       let during = service.moment()
-      #expect(service.prove(file, from: during).status == 1)
+      service.expect(1, file, from: during)
       #expect(service.prove(file, from: during, "--op", "read").status == 2, "it could have been read")
       Thread.sleep(forTimeInterval: 2)
       let after = service.moment()
@@ -59,7 +59,7 @@ extension ServiceTests {
       try service.restart()
       Thread.sleep(forTimeInterval: 0.3)
       let during = service.moment()
-      #expect(service.prove(file, from: during).status == 1)
+      service.expect(1, file, from: during)
       session.signal(SIGKILL)
       _ = try session.finish()
     }

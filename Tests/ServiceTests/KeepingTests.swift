@@ -33,7 +33,7 @@ extension ServiceTests {
       let start = service.moment()
       let key = try session(service, agent, reading: file)
       let end = service.moment()
-      #expect(service.prove(file, from: start).status == 1)
+      service.expect(1, file, from: start)
       #expect(service.alibi("erase", "--session", key, "--basis", "whim").status == 64)
       #expect(service.alibi("erase", "--session", "nobody", "--basis", "policy").status == 66)
       let erased = service.alibi("erase", "--session", key, "--basis", "gdpr-17-1-b", "--json")
@@ -46,7 +46,7 @@ extension ServiceTests {
       }
       // The same file again: recorded anew, under another number.
       #expect(try agent.run("cat \(file) > /dev/null").status == 0)
-      #expect(service.prove(file, from: end).status == 1)
+      service.expect(1, file, from: end)
       let full = service.alibi("verify", "--full", "--key", verifier)
       #expect(full.status == 0, "\(full.output)")
       #expect(full.output.contains("values were erased"))

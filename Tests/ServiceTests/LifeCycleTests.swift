@@ -63,7 +63,7 @@ extension ServiceTests {
       let agent = try StandInAgent()
       let file = try agent.file("late.txt")
       let untouched = try agent.file("untouched.txt")
-      let from = now()
+      let from = service.moment()
       let marker = agent.home("go")
       let session = try agent.start(
         "(setsid sh -c 'while [ ! -e \(marker) ]; do sleep 0.1; done; cat \(file)' >/dev/null &); sleep 0.5")
@@ -115,7 +115,7 @@ extension ServiceTests {
       let service = try ServiceUnderTest()
       let from = now()
       _ = try session.finish()
-      #expect(service.prove(file, from: from).status == 1)
+      service.expect(1, file, from: from)
       let found = try service.standIns().first
       #expect(found?.joined_late == true)
     }

@@ -77,8 +77,8 @@ extension ServiceTests {
           $0.conversation == conversation && !wanted.isDisjoint(with: $0.op) && $0.attribution == "witnessed"
         }
         #expect(found, "\(expected.op) \(expected.path) by \(conversation): \(records)")
-        #expect(service.prove(expected.path, from: from).status == 1)
-        #expect(service.prove(expected.path, from: from, "--session", conversation).status == 1)
+        service.expect(1, expected.path, from: from)
+        service.expect(1, expected.path, from: from, "--session", conversation)
       }
       for other in report.not_expected {
         // The harness reads what its sessions wrote, and makes its bystanders afterwards.

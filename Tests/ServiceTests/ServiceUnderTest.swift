@@ -123,6 +123,14 @@ final class ServiceUnderTest {
     alibi(["prove", target, "--from", from] + more)
   }
 
+  /// Expects a verdict's exit status; an issue tells the whole answer.
+  func expect(
+    _ status: Int32, _ target: String, from: String, _ more: String..., location: SourceLocation = #_sourceLocation
+  ) {
+    let outcome = alibi(["prove", target, "--from", from] + more)
+    #expect(outcome.status == status, "\(outcome.output)\(outcome.errors)", sourceLocation: location)
+  }
+
   /// The records of a path; a barrier first, so that what has happened is there.
   func accesses(_ path: String) throws -> [Record] {
     alibi("accesses", "--limit", "1")

@@ -68,7 +68,7 @@ extension ServiceTests {
       let start = "exec 8< \(closed); exec \(agent.launch) -c '\(agent.actor) map-stdin; :' < \(mapped)"
       let outcome = try Subprocess.run("/bin/sh", ["-c", start])
       #expect(outcome.status == 0, "\(outcome.errors)")
-      #expect(service.prove(mapped, from: from).status == 1)
+      service.expect(1, mapped, from: from)
       #expect(try service.accesses(mapped).contains { $0.op.contains("read") && $0.attribution == "witnessed" })
     }
 
@@ -79,7 +79,7 @@ extension ServiceTests {
       let work = agent.home("work")
       let from = service.moment()
       #expect(try agent.run("\(agent.actor) tmpfile-link \(work) \(work)/named.txt").status == 0)
-      #expect(service.prove(work + "/named.txt", from: from).status == 1)
+      service.expect(1, work + "/named.txt", from: from)
     }
 
     @Test("an agent inside a private tmpfs is a session of an unknown executable, and blocks a no where it reads")
@@ -107,7 +107,7 @@ extension ServiceTests {
       Thread.sleep(forTimeInterval: 0.3)
       let from = service.moment()
       #expect(try agent.run("\(agent.actor) storm \(place.path) \(count)").status == 0)
-      #expect(service.prove(place.path + "/", from: from).status == 1)
+      service.expect(1, place.path + "/", from: from)
       let outcome = service.alibi("accesses", "--json", "--path", place("*"))
       let records = try JSONDecoder().decode([ServiceUnderTest.Record].self, from: Data(outcome.output.utf8))
       let read = Set(records.filter { $0.op.contains("read") && $0.session != nil }.compactMap(\.path))

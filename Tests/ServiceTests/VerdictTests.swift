@@ -38,8 +38,8 @@ extension ServiceTests {
       let session = try agent.start("for i in 1 2 3 4 5; do read l < \(mine); sleep 0.1; done")
       for _ in 0..<5 { _ = try Subprocess.run("/bin/cat", [mine, yours]) }
       _ = try session.finish()
-      #expect(service.prove(mine, from: from).status == 1)
-      #expect(service.prove(yours, from: from).status == 0)
+      service.expect(1, mine, from: from)
+      service.expect(0, yours, from: from)
       #expect(try service.accesses(mine).allSatisfy { $0.session != nil && $0.exe == agent.program })
     }
 
@@ -51,11 +51,11 @@ extension ServiceTests {
       let replaced = try agent.file("replaced.txt")
       let from = service.moment()
       try agent.run("read l < \(read); echo new > \(replaced).tmp; mv \(replaced).tmp \(replaced)")
-      #expect(service.prove(read, from: from, "--op", "read").status == 1)
-      #expect(service.prove(read, from: from, "--op", "write").status == 0)
-      #expect(service.prove(read, from: from, "--op", "exec").status == 0)
-      #expect(service.prove(replaced, from: from, "--op", "write").status == 1)
-      #expect(service.prove(agent.program, from: from, "--op", "exec").status == 1)
+      service.expect(1, read, from: from, "--op", "read")
+      service.expect(0, read, from: from, "--op", "write")
+      service.expect(0, read, from: from, "--op", "exec")
+      service.expect(1, replaced, from: from, "--op", "write")
+      service.expect(1, agent.program, from: from, "--op", "exec")
     }
 
     @Test("a directory answers for everything beneath it, a pattern for everything that matches")
@@ -68,10 +68,10 @@ extension ServiceTests {
       _ = try agent.file("b/other.csv")
       let from = service.moment()
       try agent.run("read l < \(deep)")
-      #expect(service.prove(agent.home("work/a/"), from: from).status == 1)
-      #expect(service.prove(agent.home("work/b"), from: from).status == 0)
-      #expect(service.prove(agent.home("work/**/*.csv"), from: from, "--glob").status == 1)
-      #expect(service.prove(agent.home("work/**/*.tsv"), from: from, "--glob").status == 0)
+      service.expect(1, agent.home("work/a/"), from: from)
+      service.expect(0, agent.home("work/b"), from: from)
+      service.expect(1, agent.home("work/**/*.csv"), from: from, "--glob")
+      service.expect(0, agent.home("work/**/*.tsv"), from: from, "--glob")
     }
 
     @Test("a hard link, a rename by anybody and a moved directory are other names of the same target")
@@ -90,10 +90,10 @@ extension ServiceTests {
       _ = try Subprocess.run("/bin/mv", [renamed, work + "/elsewhere.txt"])
       _ = try Subprocess.run("/bin/mv", [work + "/dir", work + "/gone"])
       try agent.run("read l < \(work)/other-name; read l < \(work)/elsewhere.txt; read l < \(work)/gone/moved.txt")
-      #expect(service.prove(linked, from: from).status == 1)
-      #expect(service.prove(renamed, from: from).status == 1)
-      #expect(service.prove(moved, from: from).status == 1)
-      #expect(service.prove(work + "/dir/", from: from).status == 1)
+      service.expect(1, linked, from: from)
+      service.expect(1, renamed, from: from)
+      service.expect(1, moved, from: from)
+      service.expect(1, work + "/dir/", from: from)
     }
 
     @Test("a tree and a pattern answer for a file of theirs that was read by a link elsewhere")
@@ -104,8 +104,8 @@ extension ServiceTests {
       let file = try agent.file("tree/a.csv")
       let from = service.moment()
       try agent.run("ln \(file) \(agent.home("work/out")); read l < \(agent.home("work/out"))")
-      #expect(service.prove(agent.home("work/tree/"), from: from, "--op", "read").status == 1)
-      #expect(service.prove(agent.home("work/tree/*.csv"), from: from, "--op", "read", "--glob").status == 1)
+      service.expect(1, agent.home("work/tree/"), from: from, "--op", "read")
+      service.expect(1, agent.home("work/tree/*.csv"), from: from, "--op", "read", "--glob")
     }
 
     @Test("a question through a bind mount or a symbolic link is about the place behind it")
@@ -119,11 +119,11 @@ extension ServiceTests {
       try agent.home.link("link", to: agent.home("work/data"))
       let from = service.moment()
       try agent.run("read l < \(file)")
-      #expect(service.prove(agent.home("bound/"), from: from).status == 1)
-      #expect(service.prove(agent.home("bound/a.txt"), from: from).status == 1)
-      #expect(service.prove(agent.home("link/"), from: from).status == 1)
-      #expect(service.prove(agent.home("link/*"), from: from, "--glob").status == 1)
-      #expect(service.prove(agent.home("bound/*.txt"), from: from, "--glob").status == 1)
+      service.expect(1, agent.home("bound/"), from: from)
+      service.expect(1, agent.home("bound/a.txt"), from: from)
+      service.expect(1, agent.home("link/"), from: from)
+      service.expect(1, agent.home("link/*"), from: from, "--glob")
+      service.expect(1, agent.home("bound/*.txt"), from: from, "--glob")
       try mount.unmount()
     }
 
@@ -137,7 +137,7 @@ extension ServiceTests {
       let mount = try ScratchMount(binding: agent.home("work/data"), on: agent.home("bound"))
       let from = service.moment()
       try agent.run("read l < \(agent.home("bound/a.txt"))")
-      #expect(service.prove(file, from: from).status == 1)
+      service.expect(1, file, from: from)
       #expect(try service.accesses(file).count == 1)
       try mount.unmount()
     }
@@ -151,7 +151,7 @@ extension ServiceTests {
       let plain = service.prove(missing, from: from)
       #expect(plain.status == 2)
       #expect(plain.output.contains("absent-name"))
-      #expect(service.prove(missing, from: from, "--absent-name").status == 0)
+      service.expect(0, missing, from: from, "--absent-name")
     }
 
     @Test("a file system mounted after the start is watched, and not vouched for before")
@@ -165,9 +165,9 @@ extension ServiceTests {
       Thread.sleep(forTimeInterval: 0.3)
       let from = service.moment()
       try agent.run("read l < \(place("a.txt"))")
-      #expect(service.prove(place("a.txt"), from: from).status == 1)
-      #expect(service.prove(place("b.txt"), from: from).status == 0)
-      #expect(service.prove(place("b.txt"), from: before).status == 2)
+      service.expect(1, place("a.txt"), from: from)
+      service.expect(0, place("b.txt"), from: from)
+      service.expect(2, place("b.txt"), from: before)
     }
 
     @Test("a file system unmounted and mounted again at once is not vouched for in between")
@@ -190,7 +190,7 @@ extension ServiceTests {
       Thread.sleep(forTimeInterval: 0.3)
       let from = service.moment()
       try agent.run("read l < \(scratch("mnt/a"))")
-      #expect(service.prove(scratch("mnt/a"), from: from).status == 1)
+      service.expect(1, scratch("mnt/a"), from: from)
       let gap = service.prove(scratch("mnt/a"), from: before, "--to", from)
       #expect(gap.status == 2, "\(gap.output)")
     }
@@ -218,7 +218,7 @@ extension ServiceTests {
       let moved = scratch("all/b/deep/x.txt")
       try agent.run("read l < \(moved)")
       #expect(try service.accesses(moved).count == 1)
-      #expect(service.prove(moved, from: from).status == 1)
+      service.expect(1, moved, from: from)
       _ = try service.stop()
     }
 
@@ -237,7 +237,7 @@ extension ServiceTests {
       try agent.run("read l < \(base("merged/a.txt"))")
       let merged = service.prove(base("merged/a.txt"), from: from)
       #expect(merged.status == 1, "\(merged.output)\(merged.errors)")
-      #expect(service.prove(base("lower/a.txt"), from: from).status == 1)
+      service.expect(1, base("lower/a.txt"), from: from)
       #expect(service.alibi("status").output.contains("descriptors"))
       try base.write("lower/b.txt")
       let later = service.moment()

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <stdint.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
@@ -32,6 +33,12 @@
 
 // fcntl(2) is variadic.
 static inline int cl_close_on_exec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
+// A descriptor that cannot tell is read: it tells then.
+static inline int cl_available(int fd) {
+  int count = 0;
+  return ioctl(fd, FIONREAD, &count) < 0 ? 1 : count;
+}
+
 static inline int cl_set_nonblocking(int fd) { return fcntl(fd, F_SETFL, O_NONBLOCK); }
 static inline int cl_keep_on_exec(int fd) { return fcntl(fd, F_SETFD, 0); }
 
